@@ -1,0 +1,1 @@
+"""The mock server: an offline stand-in for the Novita AI image generation API."""

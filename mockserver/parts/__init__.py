@@ -1,0 +1,1 @@
+"""Parts passed into the app: a Protocol each, with the real one and the fake one."""

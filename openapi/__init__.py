@@ -1,0 +1,1 @@
+"""The contract: the OpenAPI document, its catalogue and requirements, and their one reader. Imports nothing of ours."""
