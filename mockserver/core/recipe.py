@@ -1,8 +1,8 @@
 """What a picture is made from: the picture-relevant part of a submit request, the same for v2 and v3.
 
-A recipe is version-neutral and complete: every default is filled in, the seed is drawn, names are resolved. Two requests
-with equal recipes give equal pictures, whatever the delivery options (format, webhook, storage) were. Reading a request into
-a recipe is `mockserver.core.reading`; drawing it is `mockserver.pictures`.
+A recipe is version-neutral and complete: every default is filled in, the seed is drawn, names are resolved. Equal
+recipes give equal pictures, whatever the delivery options (format, webhook, storage) were. Making one from a request
+is `mockserver.core.submission`; drawing it is `mockserver.pictures`.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Mask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlUnit:
-    """One ControlNet unit: its picture shows through by `weight`, between `start` and `end` of the run (both in [0, 1])."""
+    """One ControlNet unit: its picture shows by `weight`, from `start` to `end` of the run (both in [0, 1])."""
 
     model: str
     image: bytes
@@ -111,8 +111,7 @@ class IpAdapter:
 class Recipe:
     """Everything that decides the pixels of a task's pictures.
 
-    Sizes are pixels. `seed` is the seed in use, never -1. `strength` is 1.0 without a source picture: nothing of a source
-    is left.
+    Sizes are pixels. `seed` is the seed in use, never -1. `strength` is 1.0 without a source picture.
     """
 
     model: str
