@@ -1,0 +1,231 @@
+"""The command line: flags, environment and file become settings, then parts become a server.
+
+Exit codes: 0 ok, 1 findings, 2 usage, 3 cannot start.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mockserver.settings import DEFAULT_PORT, ENV_PREFIX, Limits, Settings, unknown_variables
+
+EXIT_CANNOT_START = 3
+CONFIG_NAME = "novita-mock.yaml"
+
+
+class ServeByDefault(click.Group):
+    """`novita-mock --port 0` is `novita-mock serve --port 0`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Puts `serve` in front when no command is named."""
+        if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h", "--version")):
+            args = ["serve", *args]
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, those of other modules included."""
+        return sorted([*super().list_commands(ctx), "spec"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command; the ones for the contract's keepers are imported when they are called."""
+        if cmd_name == "spec":
+            from mockserver.spec_commands import spec
+
+            return spec
+        return super().get_command(ctx, cmd_name)
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    del param
+    if value:
+        from mockserver.control.server import package_version
+
+        click.echo(f"novita-mock {package_version()}")
+        ctx.exit()
+
+
+@click.group(cls=ServeByDefault, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it.")
+def cli() -> None:
+    """A mock of the Novita AI image generation API. Without a command: serve."""
+
+
+def _read_config(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Makes the file's values the defaults of the flags; an unknown setting is an error that lists the known ones."""
+    del param
+    path = Path(value) if value else Path(CONFIG_NAME)
+    if not value and not path.exists():
+        return None
+    import yaml
+
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"cannot read {path}: {error}") from None
+    except yaml.YAMLError as error:
+        raise click.BadParameter(f"{path} is not YAML: {error}") from None
+    values = {} if loaded is None else loaded
+    if not isinstance(values, dict):
+        raise click.BadParameter(f"{path}: expected settings as 'name: value' lines")
+    names = {option.name for option in ctx.command.params if option.name != "config"}
+    given = {str(name).replace("-", "_"): setting for name, setting in values.items()}
+    unknown = sorted(given.keys() - names)
+    if unknown:
+        known = ", ".join(sorted(name.replace("_", "-") for name in names if name))
+        raise click.BadParameter(f"{path}: unknown setting {', '.join(unknown)}; known: {known}")
+    ctx.default_map = {**(ctx.default_map or {}), **given}
+    return str(path)
+
+
+def _clock(ctx: click.Context, param: click.Parameter, value: str) -> Any:
+    from mockserver.core.clock import ClockMode
+
+    return _checked(ctx, param, lambda: ClockMode.parse(value))
+
+
+def _duration(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    from mockserver.core.clock import parse_duration_ms
+
+    if value is None:
+        return None
+    text = str(value)
+    number = float(text) if text.replace(".", "", 1).isdigit() else text
+    found: int = _checked(ctx, param, lambda: parse_duration_ms(number))
+    return found
+
+
+def _checked(ctx: click.Context, param: click.Parameter, read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+
+
+@cli.command()
+@click.option("--config", is_eager=True, callback=_read_config, metavar="FILE", help=f"Settings; else {CONFIG_NAME}.")
+@click.option("-p", "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, help="0 picks a free one.")
+@click.option("-H", "--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--clock", default="real", callback=_clock, metavar="MODE", help="real, x<N>, manual or auto.")
+@click.option("--strict/--lenient", default=False, help="Refuse what the documentation does not state.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=None, help="Repeats ids, drawn seeds and jitter.")
+@click.option("--workers", type=click.IntRange(1, 10_000), default=4, help="Tasks a world works on at a time.")
+@click.option("--speed", type=click.FloatRange(0, min_open=True), default=1.0, help="2 is twice as fast.")
+@click.option("--task-duration", default=None, callback=_duration, metavar="TIME", help="Every task works so long.")
+@click.option("--key", "keys", multiple=True, metavar="KEY", help="Accept only this API key; repeatable.")
+@click.option("--any-model/--known-models", default=False, help="Accept model names that are not in the list.")
+@click.option("--illegal-word", "illegal_words", multiple=True, metavar="WORD", help="Refuse prompts with it.")
+@click.option("--public-base-url", default=None, metavar="URL", help="Scheme and host of picture links.")
+@click.option("--max-worlds", type=click.IntRange(1), default=Limits().worlds, help="API keys with state.")
+@click.option("--max-tasks", type=click.IntRange(1), default=Limits().tasks, help="Tasks held, of all worlds.")
+@click.option("--journal-entries", type=click.IntRange(0), default=Limits().journal_entries, help="Per world.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Of the log on stderr.")
+def serve(
+    config: str | None,
+    port: int,
+    host: str,
+    keys: tuple[str, ...],
+    illegal_words: tuple[str, ...],
+    seed: int | None,
+    log_level: str,
+    log_format: str,
+    **options: Any,
+) -> None:
+    """Serve the mock until interrupted."""
+    del config
+    from mockserver.logs import configure
+
+    configure(log_level, log_format)
+    for name in unknown_variables(_known_variables()):
+        click.echo(f"novita-mock: warning: {name} is set, but there is no such setting", err=True)
+    settings = _settings(keys=keys, illegal_words=illegal_words, seed=seed, **options)
+    from mockserver.app import create_app
+    from mockserver.running import CannotListen, address_of, listen
+    from mockserver.running import serve as run
+
+    try:
+        listening = listen(host, port)
+    except CannotListen as error:
+        click.echo(f"novita-mock: {error}", err=True)
+        sys.exit(EXIT_CANNOT_START)
+    app = create_app(settings=settings)
+    run(
+        app,
+        listening,
+        lambda: click.echo(f"Ready. {address_of(listening)}"),
+        log_level=log_level,
+    )
+
+
+def _settings(
+    *,
+    clock: Any,
+    strict: bool,
+    seed: int | None,
+    workers: int,
+    speed: float,
+    task_duration: int | None,
+    keys: tuple[str, ...],
+    any_model: bool,
+    illegal_words: tuple[str, ...],
+    public_base_url: str | None,
+    max_worlds: int,
+    max_tasks: int,
+    journal_entries: int,
+) -> Settings:
+    from mockserver.core.fleet import FleetSettings
+
+    if public_base_url is not None and not public_base_url.startswith(("http://", "https://")):
+        raise click.BadParameter(
+            f"{public_base_url!r}: expected scheme and host, as in https://pictures.example",
+            param_hint="--public-base-url",
+        )
+    return Settings(
+        clock=clock,
+        strict=strict,
+        seed=secrets.randbits(32) if seed is None else seed,
+        fleet=FleetSettings(workers=workers, speed=speed, task_ms=task_duration),
+        keys=frozenset(keys),
+        any_model=any_model,
+        illegal_words=tuple(word.lower() for word in illegal_words),
+        public_base_url=public_base_url.rstrip("/") if public_base_url else None,
+        limits=Limits(worlds=max_worlds, tasks=max_tasks, journal_entries=journal_entries),
+    )
+
+
+def _known_variables() -> list[str]:
+    """Every variable that a flag reads; click derives the names from command and flag."""
+    return [f"{ENV_PREFIX}_{option.name.upper()}" for option in serve.params if option.name]
+
+
+@cli.command()
+@click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def decode(picture: Path) -> None:
+    """Read the receipt in a PICTURE that this mock drew, also after JPEG, WebP or scaling down."""
+    from mockserver.pictures import NotAReceipt, read_parameters
+    from mockserver.pictures import decode as read
+
+    data = picture.read_bytes()
+    try:
+        receipt = read(data)
+    except NotAReceipt as error:
+        click.echo(f"novita-mock: {picture}: {error}", err=True)
+        sys.exit(1)
+    click.echo(f"digest  {receipt.digest.hex()}\nindex   {receipt.index}\nseed    {receipt.seed}")
+    parameters = read_parameters(data)
+    if parameters:
+        click.echo(f"\n{parameters}")
+
+
+def main() -> None:
+    """The entry point."""
+    for option in serve.params:
+        if isinstance(option, click.Option):
+            option.envvar = f"{ENV_PREFIX}_{option.name.upper()}" if option.name else None
+    cli(prog_name="novita-mock")

@@ -1,0 +1,229 @@
+"""Turns the table of resources into Starlette routes and into the control interface's own OpenAPI document."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import jsonschema_rs
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from mockserver.access import read_credential
+from mockserver.control.problem import MEDIA_TYPE, ControlError
+from mockserver.control.resource import Call, Resource, Schema
+from mockserver.core.errors import Refusal
+from mockserver.mock import Mock
+
+PREFIX = "/__mock"
+MAX_BODY_BYTES = 16 * 1024 * 1024
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def control_routes(mock: Mock, resources: Sequence[Resource], version: str) -> list[BaseRoute]:
+    """The routes under `/__mock`, the document's included."""
+    document = orjson.dumps(openapi_document(resources, version))
+
+    async def openapi(request: Request) -> Response:
+        del request
+        return Response(document, media_type="application/json")
+
+    async def unknown(request: Request) -> Response:
+        return ControlError(
+            404,
+            "no-such-resource",
+            f"no resource {request.method} {request.url.path}; {PREFIX}/openapi.json lists them all",
+        ).response()
+
+    by_path: dict[str, dict[str, Resource]] = {}
+    for resource in resources:
+        by_path.setdefault(resource.path, {})[resource.method] = resource
+    routes: list[BaseRoute] = [Route(f"{PREFIX}/openapi.json", openapi, methods=["GET"])]
+    for path, methods in by_path.items():
+        routes.append(Route(PREFIX + path, _endpoint(mock, methods), methods=None))
+    routes.append(Route(PREFIX + "/{rest:path}", unknown, methods=None))
+    routes.append(Route(PREFIX, unknown, methods=None))
+    return routes
+
+
+def openapi_document(resources: Sequence[Resource], version: str) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the control interface."""
+    paths: dict[str, dict[str, Any]] = {}
+    for resource in resources:
+        operation: dict[str, Any] = {
+            "operationId": resource.operation_id,
+            "summary": resource.summary,
+            "responses": {
+                "200": {"description": "Done.", "content": {"application/json": {"schema": resource.answer}}},
+                "default": {"$ref": "#/components/responses/Problem"},
+            },
+        }
+        parameters = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in _path_names(resource.path)
+        ]
+        parameters += [{"name": name, "in": "query", "schema": schema} for name, schema in resource.query.items()]
+        if parameters:
+            operation["parameters"] = parameters
+        if resource.body is not None:
+            media = "application/octet-stream" if resource.binary else "application/json"
+            operation["requestBody"] = {"content": {media: {"schema": resource.body}}, "required": resource.binary}
+        operation["security"] = {"required": [{"key": []}], "optional": [{"key": []}, {}], "none": [{}]}[resource.key]
+        paths.setdefault(PREFIX + resource.path, {})[resource.method.lower()] = operation
+    problem = {
+        "type": "object",
+        "properties": {
+            "type": {"type": "string", "format": "uri"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+        },
+        "required": ["type", "title", "status", "detail"],
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "novita-mock control interface",
+            "version": version,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "description": "What a test asks of the mock itself. It acts on the world of the key it is called with.",
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "responses": {
+                "Problem": {
+                    "description": "The call cannot be done; `detail` says why and what to try.",
+                    "content": {MEDIA_TYPE: {"schema": problem}},
+                }
+            },
+        },
+    }
+
+
+def _endpoint(mock: Mock, methods: Mapping[str, Resource]) -> Endpoint:
+    validators = {
+        method: jsonschema_rs.validator_for(dict(resource.body))
+        for method, resource in methods.items()
+        if resource.body is not None and not resource.binary
+    }
+
+    async def endpoint(request: Request) -> Response:
+        resource = methods.get("GET" if request.method == "HEAD" else request.method)
+        try:
+            if resource is None:
+                return _wrong_method(request, methods)
+            call = await _read_call(request, mock, resource, validators.get(resource.method))
+            result = resource.handler(call)
+            body = await result if inspect.isawaitable(result) else result
+        except ControlError as error:
+            return error.response()
+        return Response(orjson.dumps(body), media_type="application/json")
+
+    return endpoint
+
+
+def _wrong_method(request: Request, methods: Mapping[str, Resource]) -> Response:
+    allowed = ", ".join(methods)
+    detail = f"{request.method} is not for {request.url.path}; it takes {allowed}"
+    response = ControlError(405, "method", detail).response()
+    response.headers["allow"] = allowed
+    return response
+
+
+async def _read_call(
+    request: Request, mock: Mock, resource: Resource, validator: jsonschema_rs.Validator | None
+) -> Call:
+    world = None
+    if resource.key != "none":
+        authorization = request.headers.get("authorization")
+        if authorization is not None or resource.key == "required":
+            try:
+                credential = read_credential(
+                    authorization.encode("latin-1") if authorization is not None else None,
+                    None,
+                    version="",
+                    strict=False,
+                    keys=mock.settings.keys,
+                )
+            except Refusal as refusal:
+                raise ControlError(403, "key", refusal.message) from None
+            world = mock.world(credential.key)
+    raw = await _read_body(request) if resource.body is not None else b""
+    body: Any = {}
+    if raw and not resource.binary:
+        try:
+            body = orjson.loads(raw)
+        except ValueError as error:
+            raise ControlError(400, "body", f"the body is not JSON: {error}") from None
+    if validator is not None:
+        problem = next(iter(validator.iter_errors(body)), None)
+        if problem is not None:
+            where = ".".join(str(part) for part in problem.instance_path) or "body"
+            raise ControlError(400, "body", f"{where}: {problem.message}")
+    return Call(
+        mock=mock,
+        world=world,
+        path=request.path_params,
+        query=_read_query(request, resource.query),
+        body=body,
+        raw=raw,
+    )
+
+
+async def _read_body(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise ControlError(413, "body", f"the body has more than {MAX_BODY_BYTES} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _read_query(request: Request, schemas: Mapping[str, Schema]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, text in request.query_params.items():
+        schema = schemas.get(name)
+        if schema is None:
+            known = ", ".join(schemas) or "none"
+            raise ControlError(400, "query", f"no query parameter {name!r} here; known: {known}")
+        values[name] = _typed(name, text, schema)
+    return values
+
+
+def _typed(name: str, text: str, schema: Schema) -> object:
+    match schema["type"]:
+        case "integer":
+            if not text.lstrip("-").isdigit() or len(text) > 18:
+                raise ControlError(400, "query", f"{name}: expected an integer, came {text!r}")
+            number = int(text)
+            if not schema.get("minimum", number) <= number <= schema.get("maximum", number):
+                raise ControlError(
+                    400, "query", f"{name}: {number} is outside {schema.get('minimum')} to {schema.get('maximum')}"
+                )
+            return number
+        case "boolean":
+            if text not in ("true", "false"):
+                raise ControlError(400, "query", f"{name}: expected true or false, came {text!r}")
+            return text == "true"
+        case _:
+            if "enum" in schema and text not in schema["enum"]:
+                raise ControlError(400, "query", f"{name}: expected one of {schema['enum']}, came {text!r}")
+            return text
+
+
+def _path_names(path: str) -> list[str]:
+    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
+
+
+async def http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own errors (a path that no route takes) as problem+json."""
+    assert isinstance(error, HTTPException)
+    return ControlError(error.status_code, "http", f"{request.method} {request.url.path}: {error.detail}").response()

@@ -1,0 +1,18 @@
+"""The whole table of the control interface."""
+
+from __future__ import annotations
+
+from mockserver.control.clock import CLOCK_RESOURCES
+from mockserver.control.requests import REQUEST_RESOURCES
+from mockserver.control.resource import Resource
+from mockserver.control.server import SERVER_RESOURCES
+from mockserver.control.tasks import TASK_RESOURCES
+from mockserver.control.worlds import WORLD_RESOURCES
+
+RESOURCES: tuple[Resource, ...] = (
+    *SERVER_RESOURCES,
+    *WORLD_RESOURCES,
+    *CLOCK_RESOURCES,
+    *TASK_RESOURCES,
+    *REQUEST_RESOURCES,
+)

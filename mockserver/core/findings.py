@@ -1,0 +1,73 @@
+"""Findings: what a client did that the contract does not document, or that a mock cannot vouch for.
+
+A lenient acceptance is never silent: it is a finding that names what was sent and the contradiction (C-number) that
+makes the mock tolerate it. Equal findings are counted, not repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """What kind of finding; codes keep their meaning."""
+
+    UNDOCUMENTED_KEY_FORM = "NV405"
+    TOLERATED_REQUEST = "NV401"
+    UNDOCUMENTED_PARAMETER = "NV406"
+    UNEXPECTED_CONTENT_TYPE = "NV407"
+    UNDOCUMENTED_MEANING = "NV408"
+    BASE_MODEL_MISMATCH = "NV409"
+    DEPRECATED_VERSION = "NV403"
+    KEY_SENT_TO_IMAGE_HOST = "NV201"
+    EXPIRED_LINK = "NV203"
+    NOT_SIMULATED = "NV900"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One kind of finding at one place.
+
+    Attributes:
+        code: what kind.
+        where: operationId and field, or header.
+        message: what was done, and what the contract says.
+        because: the contradictions the mock's answer rests on.
+    """
+
+    code: Code
+    where: str
+    message: str
+    because: tuple[str, ...] = ()
+
+
+class Findings:
+    """Counted findings of one world, at most `limit` different ones (further ones are only counted in `dropped`)."""
+
+    __slots__ = ("_counts", "_limit", "dropped")
+
+    def __init__(self, limit: int = 500) -> None:
+        self._counts: dict[Finding, int] = {}
+        self._limit = limit
+        self.dropped = 0
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Counts findings."""
+        for finding in findings:
+            if finding in self._counts:
+                self._counts[finding] += 1
+            elif len(self._counts) < self._limit:
+                self._counts[finding] = 1
+            else:
+                self.dropped += 1
+
+    def counted(self) -> list[tuple[Finding, int]]:
+        """Each finding with how often it was made, in order of first appearance."""
+        return list(self._counts.items())
+
+    def clear(self) -> None:
+        """Forgets all."""
+        self._counts.clear()
+        self.dropped = 0

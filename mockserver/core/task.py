@@ -1,0 +1,152 @@
+"""A task: a plan over time, made when it is submitted, and what can be read from it at an instant.
+
+The life cycle is the table below. Nothing ticks: a task's state at an instant is the table walked with the events due
+by then. A finished task never changes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mockserver.core.recipe import ImageType
+
+
+class Status(StrEnum):
+    """`task.status` of a v3 answer (C34)."""
+
+    QUEUED = "TASK_STATUS_QUEUED"
+    PROCESSING = "TASK_STATUS_PROCESSING"
+    SUCCEED = "TASK_STATUS_SUCCEED"
+    FAILED = "TASK_STATUS_FAILED"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing leads out of it."""
+        return not TRANSITIONS[self]
+
+
+class Event(StrEnum):
+    """What happens to a task."""
+
+    STARTED = "started"
+    RENDERED = "rendered"
+    BROKE = "broke"
+
+
+TRANSITIONS: Mapping[Status, Mapping[Event, Status]] = {
+    Status.QUEUED: {Event.STARTED: Status.PROCESSING, Event.BROKE: Status.FAILED},
+    Status.PROCESSING: {Event.RENDERED: Status.SUCCEED, Event.BROKE: Status.FAILED},
+    Status.SUCCEED: {},
+    Status.FAILED: {},
+}
+
+
+class TaskType(StrEnum):
+    """`task.task_type` of a v3 answer."""
+
+    TXT_TO_IMG = "TXT_TO_IMG"
+    IMG_TO_IMG = "IMG_TO_IMG"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How the outcome of a task is handed over: everything of a request that does not decide pixels.
+
+    Attributes:
+        image_type: file format of the pictures.
+        nsfw: whether each picture is classified, and how strictly (0 to 2).
+        previews: v2 `enable_progress_info`; pictures in progress are shown.
+        ttl_s: v2 `img_expire_ttl`, how long pictures are kept, in seconds; None: as long as the task.
+        dedicated: `enterprise_plan.enabled`.
+        webhook_url: where the event is to be posted.
+        test_status: outcome of webhook test mode; no work is done.
+        storage: the bucket and prefix of `custom_storage.aws_s3`.
+    """
+
+    image_type: ImageType = ImageType.PNG
+    nsfw: bool = False
+    nsfw_level: int = 0
+    previews: bool = True
+    ttl_s: int | None = None
+    dedicated: bool = False
+    webhook_url: str | None = None
+    test_status: Status | None = None
+    storage: str | None = None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Task:
+    """One accepted submission. A finished one holds about a kilobyte: its pictures are drawn when asked for.
+
+    Times are virtual milliseconds since the epoch.
+
+    Attributes:
+        body: the request (JSON), source pictures replaced by references; the recipe is read from it again.
+        delivery: how the outcome is handed over; equal ones are shared between tasks.
+        seed: the seed in use.
+        count: pictures to deliver.
+        outcome: what it ends as.
+        polls: how often its result was asked for.
+    """
+
+    id: str
+    operation_id: str
+    number: int
+    type: TaskType
+    body: bytes
+    delivery: Delivery
+    seed: int
+    count: int
+    submitted_ms: int
+    started_ms: int
+    finished_ms: int
+    outcome: Status = Status.SUCCEED
+    reason: str = ""
+    polls: int = field(default=0)
+
+    def status_at(self, now_ms: int) -> Status:
+        """The state at an instant."""
+        if now_ms >= self.finished_ms:
+            return self.outcome
+        return Status.PROCESSING if now_ms >= self.started_ms else Status.QUEUED
+
+    def events(self) -> list[tuple[int, Event]]:
+        """What happens to it and when, in order."""
+        end = Event.RENDERED if self.outcome is Status.SUCCEED else Event.BROKE
+        if self.started_ms >= self.finished_ms and end is Event.BROKE:
+            return [(self.finished_ms, end)]  # ended before its work began
+        return [(self.started_ms, Event.STARTED), (self.finished_ms, end)]
+
+    def progress_at(self, now_ms: int) -> float:
+        """Share of the work done, in [0, 1]."""
+        if now_ms >= self.finished_ms:
+            return 1.0 if self.outcome is Status.SUCCEED else 0.0
+        if now_ms <= self.started_ms:
+            return 0.0
+        return (now_ms - self.started_ms) / (self.finished_ms - self.started_ms)
+
+    def eta_ms_at(self, now_ms: int) -> int:
+        """Milliseconds until the end, waiting included; 0 once it has ended."""
+        return max(0, self.finished_ms - now_ms)
+
+    def next_milestone_ms(self, now_ms: int) -> int | None:
+        """Where an `auto` clock jumps when the task is polled again: the middle of the work, then its end."""
+        if now_ms >= self.finished_ms:
+            return None
+        middle = self.started_ms + (self.finished_ms - self.started_ms) // 2
+        return middle if now_ms < middle else self.finished_ms
+
+    def end(self, now_ms: int, outcome: Status, reason: str = "") -> None:
+        """Ends it now with an outcome; one that has ended stays as it is.
+
+        Raises:
+            ValueError: it has ended already.
+        """
+        if now_ms >= self.finished_ms:
+            raise ValueError(f"task {self.id} has ended already ({self.outcome.value}): a finished task never changes")
+        self.outcome = outcome
+        self.reason = reason
+        self.started_ms = min(self.started_ms, now_ms)
+        self.finished_ms = now_ms

@@ -1,0 +1,207 @@
+"""Pictures at links that look and act like pre-signed S3 links.
+
+No key is needed. HEAD, Range (one range), ETag and If-None-Match are answered; errors are S3's XML with S3's status:
+403 AccessDenied once the world's clock has passed the link's end, 403 SignatureDoesNotMatch, 404 NoSuchKey.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from hashlib import md5
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mockserver.answers import picture_path_v2, picture_path_v3
+from mockserver.core.findings import Code, Finding
+from mockserver.core.journal import KEPT_HEADERS
+from mockserver.core.links import BadLink, LinkFault
+from mockserver.core.recipe import ImageType
+from mockserver.core.task import Status, Task
+from mockserver.operations import recipe_of
+
+if TYPE_CHECKING:
+    from mockserver.mock import Mock
+    from mockserver.world import World
+
+INLINE_PIXELS = 512 * 512
+"""Pictures up to this size are drawn on the spot; larger ones in a thread, so that polls do not wait for them."""
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def picture_routes(mock: Mock) -> list[Route]:
+    """The routes of both versions' picture links."""
+
+    async def v3(request: Request) -> Response:
+        return await _serve(request, mock, request.path_params["task_id"])
+
+    async def v2(request: Request) -> Response:
+        return await _serve(request, mock, request.path_params["name"].rpartition("-")[0])
+
+    async def missing(request: Request) -> Response:
+        if request.method in ("GET", "HEAD"):
+            response = _no_such_key(request.url.path)
+        else:
+            response = _s3_error(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+        _write(mock, None, request, response)
+        return response
+
+    return [
+        Route("/prod/{task_id}/{name}", v3, methods=["GET", "HEAD"]),
+        Route("/v2_prod/{name}", v2, methods=["GET", "HEAD"]),
+        Route("/prod/{rest:path}", missing, methods=None),
+        Route("/v2_prod/{rest:path}", missing, methods=None),
+    ]
+
+
+async def _serve(request: Request, mock: Mock, task_id: str) -> Response:
+    world = mock.owner(task_id)
+    task = world.tasks.get(task_id) if world else None
+    if world is None or task is None:
+        response = _no_such_key(request.url.path)
+        _write(mock, None, request, response)
+        return response
+    response = await _picture(request, mock, world, task)
+    _write(mock, world, request, response)
+    return response
+
+
+async def _picture(request: Request, mock: Mock, world: World, task: Task) -> Response:
+    now_ms = world.clock.now_ms()
+    path = request.url.path
+    if "authorization" in request.headers:
+        world.findings.add(
+            [
+                Finding(
+                    Code.KEY_SENT_TO_IMAGE_HOST,
+                    "header Authorization",
+                    "the API key was sent with a picture download; links need no key, and the host is another party's",
+                )
+            ]
+        )
+    try:
+        mock.signer.check(path, request.query_params, now_ms=now_ms)
+    except BadLink as bad:
+        return _refused_link(bad, now_ms, world, path)
+    index = _index_of(path, task, mock)
+    kept = task.delivery.ttl_s is None or now_ms < task.finished_ms + task.delivery.ttl_s * 1000
+    if index is None or task.status_at(now_ms) is not Status.SUCCEED or not kept:
+        return _no_such_key(path)
+    data = mock.cached_picture(task, index)
+    if data is None:
+        recipe = recipe_of(task, mock)
+        width, height = recipe.size
+        if width * height <= INLINE_PIXELS and task.delivery.image_type is ImageType.PNG:
+            data = mock.draw(task, index, recipe)
+        else:
+            data = await run_in_threadpool(mock.draw, task, index, recipe)
+    return _file(request, data, task)
+
+
+def _file(request: Request, data: bytes, task: Task) -> Response:
+    etag = f'"{md5(data, usedforsecurity=False).hexdigest()}"'
+    headers = {
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "Last-Modified": format_datetime(datetime.fromtimestamp(task.finished_ms // 1000, UTC), usegmt=True),
+        "Server": "AmazonS3",
+    }
+    media_type = task.delivery.image_type.media_type
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    wanted = request.headers.get("range")
+    match = _RANGE.fullmatch(wanted.strip()) if wanted else None
+    if match is None or match[1] == match[2] == "":
+        return _body(request, data, 200, headers, media_type)  # S3 ignores a Range that it does not understand
+    if match[1]:
+        start = int(match[1])
+        end = min(int(match[2]), len(data) - 1) if match[2] else len(data) - 1
+    else:
+        start, end = max(0, len(data) - int(match[2])), len(data) - 1
+    if start >= len(data) or start > end:
+        error = _s3_error(
+            416, "InvalidRange", "The requested range is not satisfiable", ActualObjectSize=str(len(data))
+        )
+        error.headers["Content-Range"] = f"bytes */{len(data)}"
+        return error
+    headers["Content-Range"] = f"bytes {start}-{end}/{len(data)}"
+    return _body(request, data[start : end + 1], 206, headers, media_type)
+
+
+def _body(request: Request, data: bytes, status: int, headers: dict[str, str], media_type: str) -> Response:
+    if request.method != "HEAD":
+        return Response(data, status, headers, media_type)
+    return Response(b"", status, {**headers, "Content-Length": str(len(data))}, media_type)
+
+
+def _index_of(path: str, task: Task, mock: Mock) -> int | None:
+    """Which of the task's pictures a path names."""
+    if task.operation_id.endswith("V2"):
+        return next((index for index in range(task.count) if picture_path_v2(task, index) == path), None)
+    return next((index for index in range(task.count) if picture_path_v3(task, index, mock.ids) == path), None)
+
+
+def _refused_link(bad: BadLink, now_ms: int, world: World, path: str) -> Response:
+    if bad.fault is LinkFault.EXPIRED:
+        world.findings.add(
+            [
+                Finding(
+                    Code.EXPIRED_LINK,
+                    path[:16],
+                    "a picture was asked for after its link had ended; ask the result again",
+                )
+            ]
+        )
+        return _s3_error(
+            403,
+            "AccessDenied",
+            "Request has expired",
+            **{"X-Amz-Expires": str(bad.ttl_s), "Expires": _iso(bad.expires_ms), "ServerTime": _iso(now_ms)},
+        )
+    if bad.fault is LinkFault.FORGED:
+        return _s3_error(
+            403,
+            bad.fault.value,
+            "The request signature we calculated does not match the signature you provided.",
+        )
+    return _s3_error(403, bad.fault.value, "Access Denied")
+
+
+def _no_such_key(path: str) -> Response:
+    return _s3_error(404, "NoSuchKey", "The specified key does not exist.", Key=path.lstrip("/")[:1024])
+
+
+def _s3_error(status: int, code: str, message: str, **fields: str) -> Response:
+    extra = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in fields.items())
+    return Response(
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{escape(message)}</Message>'
+        f"{extra}<RequestId>MOCK0000MOCK0000</RequestId><HostId>novita-mock</HostId></Error>",
+        status,
+        media_type="application/xml",
+    )
+
+
+def _iso(instant_ms: int) -> str:
+    return datetime.fromtimestamp(instant_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _write(mock: Mock, world: World | None, request: Request, response: Response) -> None:
+    (world.journal if world else mock.outside).write(
+        at_ms=world.clock.now_ms() if world else mock.wall(),
+        method=request.method,
+        path=request.url.path,
+        query=b"",  # a signature is a secret while it lives
+        operation_id="",
+        status=response.status_code,
+        headers=tuple(pair for pair in request.scope["headers"] if pair[0] in KEPT_HEADERS),
+        request=b"",
+        answer=b"",
+        findings=0,
+    )

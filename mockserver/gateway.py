@@ -1,0 +1,239 @@
+"""The contract's routes as one ASGI middleware: the hot path.
+
+Routes, methods and validation come from the document. A call goes: find the operation, accept the key, read the body
+within bounds, let the operation's handler answer, write the journal. Everything else is passed on to the application
+behind it (control interface, pictures); what that does not know is answered as the contract answers unknown routes.
+
+This is plain ASGI rather than Starlette endpoints because request and response objects cost as much as the whole
+answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+import orjson
+
+from mockserver.access import read_credential
+from mockserver.core.errors import Reason, Refusal
+from mockserver.core.findings import Code, Finding
+from mockserver.core.journal import KEPT_HEADERS
+from mockserver.operations import HANDLERS, Call, Handler, check_handlers
+
+if TYPE_CHECKING:
+    from openapi.document import Operation
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from mockserver.mock import Mock
+    from mockserver.world import World
+
+log = logging.getLogger("mockserver")
+
+OTHER_PREFIXES = ("/__mock", "/prod/", "/v2_prod/")
+"""Paths of the application behind; no operation lies under them."""
+TEXT_BODY_BYTES = 1024 * 1024
+"""Bound of bodies that hold no picture: a prompt has at most 1024 characters."""
+
+_JSON = (b"content-type", b"application/json")
+_DEPRECATED = Finding(
+    Code.DEPRECATED_VERSION, "v2", "the v2 operations are deprecated and to be removed; v3 is their successor", ("C50",)
+)
+
+
+class Contract:
+    """Answers the operations of the document.
+
+    Args:
+        app: what answers everything else.
+        mock: the worlds behind the operations.
+
+    Raises:
+        ValueError: document and handlers differ.
+    """
+
+    def __init__(self, app: ASGIApp, mock: Mock) -> None:
+        check_handlers(mock.document.operations, HANDLERS)
+        self._app = app
+        self._mock = mock
+        self._routes: dict[tuple[str, str], tuple[Operation, Handler]] = {
+            (operation.method, operation.path): (operation, HANDLERS[operation_id])
+            for operation_id, operation in mock.document.operations.items()
+        }
+        self._methods: dict[str, list[str]] = {}
+        for method, path in self._routes:
+            self._methods.setdefault(path, []).append(method)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a call of an operation, or passes it on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        route = self._routes.get((scope["method"], scope["path"]))
+        if route is not None:
+            await self._answer(scope, receive, send, *route)
+        elif scope["path"].startswith(OTHER_PREFIXES):
+            await self._app(scope, receive, send)
+        else:
+            await self._unknown(scope, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, operation: Operation, handler: Handler) -> None:
+        mock = self._mock
+        settings = mock.settings
+        authorization = omni_key = host = content_type = content_length = None
+        kept = []
+        for pair in scope["headers"]:
+            name, value = pair
+            if name == b"authorization":
+                authorization = value
+            elif name == b"host":
+                host = value
+            elif name == b"x-omni-key":
+                omni_key = value
+            elif name in KEPT_HEADERS:
+                kept.append(pair)
+                if name == b"content-type":
+                    content_type = value
+                elif name == b"content-length":
+                    content_length = value
+        world: World | None = None
+        body = b""
+        findings: list[Finding] = []
+        status = 200
+        v2 = operation.version == "v2"
+        try:
+            credential = read_credential(
+                authorization, omni_key, version=operation.version, strict=settings.strict, keys=settings.keys
+            )
+            world = mock.world(credential.key)
+            if credential.finding is not None:
+                findings.append(credential.finding)
+            if v2:
+                findings.append(_DEPRECATED)
+            if operation.method == "POST":
+                body = await self._read_body(receive, content_length, operation)
+                self._check_content_type(content_type, operation, findings)
+            query = scope["query_string"]
+            call = Call(
+                mock,
+                world,
+                operation,
+                parse_qs(query.decode("latin-1"), keep_blank_values=True) if query else {},
+                body,
+                settings.public_base_url or f"{scope['scheme']}://{host.decode('latin-1') if host else 'localhost'}",
+                findings,
+            )
+            answer = orjson.dumps(handler(call))
+        except Refusal as refusal:
+            if v2:
+                answer = orjson.dumps(refusal.v2_body())
+            else:
+                status = refusal.status
+                answer = orjson.dumps(refusal.v3_body())
+        except Exception:  # our fault, never a traceback at a client
+            log.exception("operation.failed", extra={"operation_id": operation.operation_id})
+            failure = Refusal(Reason.INTERNAL, "the mock failed; its log tells why. Please report it with the request")
+            status = 200 if v2 else 500
+            answer = orjson.dumps(failure.v2_body() if v2 else failure.v3_body())
+        headers = [_JSON, (b"content-length", b"%d" % len(answer))]
+        if findings and world is not None:
+            world.findings.add(findings)
+            headers.append((b"novita-mock-findings", _findings_header(findings)))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+        (world.journal if world is not None else mock.outside).write(
+            at_ms=world.clock.now_ms() if world is not None else mock.wall(),
+            method=operation.method,
+            path=operation.path,
+            query=scope["query_string"],
+            operation_id=operation.operation_id,
+            status=status,
+            headers=tuple(kept),
+            request=body,
+            answer=answer,
+            findings=len(findings),
+        )
+
+    async def _read_body(self, receive: Receive, content_length: bytes | None, operation: Operation) -> bytes:
+        """The whole body, refused as soon as it is known to be too large."""
+        has_pictures = operation.operation_id != "createTxt2imgTask"
+        limit = self._mock.settings.limits.body_bytes if has_pictures else TEXT_BODY_BYTES
+        if content_length is not None and content_length.isdigit() and int(content_length) > limit:
+            raise _too_large(has_pictures, int(content_length), limit)
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body", False):
+            if len(body) > limit:
+                raise _too_large(has_pictures, len(body), limit)
+            return body
+        chunks, size = [body], len(body)
+        while message.get("more_body", False):
+            message = await receive()
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(has_pictures, size, limit)
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _check_content_type(self, value: bytes | None, operation: Operation, findings: list[Finding]) -> None:
+        """Only JSON is documented for v3 submits (C40); v2 does not ask for the header."""
+        if value is not None and value.split(b";", 1)[0].strip().lower() == b"application/json":
+            return
+        if operation.version == "v2" and value is None:
+            return
+        came = value.decode("latin-1") if value is not None else "no such header"
+        if self._mock.settings.strict and operation.version != "v2":
+            raise Refusal(
+                Reason.INVALID_REQUEST_BODY, f"header Content-Type: expected application/json, came {came[:80]!r}"
+            )
+        findings.append(
+            Finding(
+                Code.UNEXPECTED_CONTENT_TYPE,
+                f"{operation.operation_id}: header Content-Type",
+                f"expected application/json, came {came[:80]!r}; read as JSON all the same",
+                ("C40",),
+            )
+        )
+
+    async def _unknown(self, scope: Scope, send: Send) -> None:
+        """A path or method that no operation has: 404 API_NOT_FOUND; `Allow` tells what the path would take."""
+        path, method = scope["path"], scope["method"]
+        methods = self._methods.get(path)
+        hint = f"; this path takes {' and '.join(methods)}" if methods else ""
+        refusal = Refusal(Reason.API_NOT_FOUND, f"no operation {method} {path[:200]}{hint}")
+        answer = orjson.dumps(refusal.v3_body())
+        headers = [_JSON, (b"content-length", b"%d" % len(answer))]
+        if methods:
+            headers.append((b"allow", ", ".join(methods).encode()))
+        await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer})
+        self._mock.outside.write(
+            at_ms=self._mock.wall(),
+            method=method,
+            path=path,
+            query=scope["query_string"],
+            operation_id="",
+            status=refusal.status,
+            headers=tuple(pair for pair in scope["headers"] if pair[0] in KEPT_HEADERS),
+            request=b"",
+            answer=answer,
+            findings=0,
+        )
+
+
+def _too_large(has_pictures: bool, size: int, limit: int) -> Refusal:
+    reason = Reason.IMAGE_FILE_EXCEEDS_MAX_SIZE if has_pictures else Reason.INVALID_REQUEST_BODY
+    return Refusal(reason, f"the body has {size} bytes or more; at most {limit} are read")
+
+
+def _findings_header(findings: list[Finding]) -> bytes:
+    """Codes and places, short: `NV401 createTxt2imgTask: request.negative_prompt (C13); ...`."""
+    shown = [
+        f"{finding.code.value} {finding.where}{' (' + ', '.join(finding.because) + ')' if finding.because else ''}"
+        for finding in findings[:8]
+    ]
+    if len(findings) > 8:
+        shown.append(f"and {len(findings) - 8} more")
+    return "; ".join(shown).encode("ascii", "backslashreplace").replace(b"\n", b" ").replace(b"\r", b" ")[:2000]

@@ -1,0 +1,211 @@
+"""The mock as an object: worlds by key, the parts, and the bounds of what is held. Knows nothing of HTTP."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from openapi.document import Document
+
+from mockserver.core.clock import Wall
+from mockserver.core.errors import Reason, Refusal
+from mockserver.core.journal import Journal, JournalBudget
+from mockserver.core.links import LinkSigner
+from mockserver.core.recipe import Recipe
+from mockserver.core.task import Task
+from mockserver.parts.ids import Ids, SeededIds
+from mockserver.parts.inputs import InputStore, MemoryInputs
+from mockserver.parts.renderer import ReceiptRenderer, Renderer
+from mockserver.parts.store import MemoryTasks, TaskStore
+from mockserver.parts.wall import SystemWall
+from mockserver.settings import Settings
+from mockserver.submissions.submission import Submission
+from mockserver.world import World, WorldSettings
+from openapi.catalogue import Catalogue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a mock is built from; each has a real and a fake version.
+
+    Attributes:
+        wall: the time source.
+        ids: gives ids.
+        renderer: draws pictures.
+        inputs: keeps source pictures.
+        new_tasks: makes an empty task store.
+    """
+
+    wall: Wall = field(default_factory=SystemWall)
+    ids: Ids = field(default_factory=SeededIds)
+    renderer: Renderer = field(default_factory=ReceiptRenderer)
+    inputs: InputStore | None = None
+    new_tasks: Callable[[], TaskStore] = MemoryTasks
+
+
+class Mock:
+    """All worlds of one server.
+
+    Args:
+        document: the contract.
+        catalogue: the models.
+        settings: the server's settings.
+        parts: what it is built from.
+
+    Attributes:
+        outside: the journal of calls without an acceptable key.
+        forgotten_worlds: how many worlds went at the bound.
+    """
+
+    def __init__(self, document: Document, catalogue: Catalogue, settings: Settings, parts: Parts) -> None:
+        self.document = document
+        self.catalogue = catalogue
+        self.settings = settings
+        self.wall = parts.wall
+        self.ids = parts.ids
+        self.renderer = parts.renderer
+        self.inputs: InputStore = parts.inputs or MemoryInputs(settings.limits.input_bytes)
+        self.signer = LinkSigner(blake2b(b"links/%d" % settings.seed).digest())
+        self.budget = JournalBudget(settings.limits.journal_bytes)
+        self.outside = Journal(self.budget, settings.limits.journal_entries)
+        self.forgotten_worlds = 0
+        self._new_tasks = parts.new_tasks
+        self._worlds: OrderedDict[str, World] = OrderedDict()
+        self._owners: dict[str, World] = {}
+        self._task_bytes = 0
+        self._pictures = PictureCache(settings.limits.picture_bytes)
+
+    @property
+    def worlds(self) -> list[World]:
+        """The worlds there are, the one used longest ago first."""
+        return list(self._worlds.values())
+
+    def world(self, key: str) -> World:
+        """The world of a key, made on first use."""
+        world = self._worlds.get(key)
+        if world is None:
+            return self._make_world(key)
+        self._worlds.move_to_end(key)
+        return world
+
+    def owner(self, task_id: str) -> World | None:
+        """The world of a task."""
+        return self._owners.get(task_id)
+
+    def submit(self, world: World, operation_id: str, submission: Submission, body: bytes) -> Task:
+        """Accepts a submission within the bounds.
+
+        Raises:
+            Refusal: CREATE_TASK_FAILED, when the bound is reached by tasks that have not ended.
+        """
+        limits = self.settings.limits
+        while len(self._owners) >= limits.tasks or self._task_bytes + len(body) > limits.task_bytes:
+            self._drop_a_task(world)
+        task = world.submit(
+            operation_id=operation_id,
+            type=submission.type,
+            recipe=submission.recipe,
+            delivery=submission.delivery,
+            body=body,
+        )
+        self._owners[task.id] = world
+        self._task_bytes += len(body)
+        return task
+
+    def cached_picture(self, task: Task, index: int) -> bytes | None:
+        """The file of a task's picture if it was drawn a moment ago."""
+        return self._pictures.get((task.id, index))
+
+    def draw(self, task: Task, index: int, recipe: Recipe) -> bytes:
+        """Draws a task's picture and keeps the file for a moment; may run in a thread."""
+        data = self.renderer.render(recipe, index, task.delivery.image_type)
+        self._pictures.put((task.id, index), data)
+        return data
+
+    def reset(self, world: World) -> None:
+        """Starts a world again, as if its key had not been used."""
+        self._disown(world)
+        world.reset(self._new_tasks())
+
+    def forget(self, world: World) -> None:
+        """Drops a world."""
+        self._disown(world)
+        world.journal.clear()
+        for key, found in self._worlds.items():
+            if found is world:
+                del self._worlds[key]
+                return
+
+    def _make_world(self, key: str) -> World:
+        if len(self._worlds) >= self.settings.limits.worlds:
+            _, oldest = self._worlds.popitem(last=False)
+            self._disown(oldest)
+            oldest.journal.clear()
+            self.forgotten_worlds += 1
+        world = World(
+            key=key,
+            settings=WorldSettings(clock=self.settings.clock, fleet=self.settings.fleet),
+            server_seed=self.settings.seed,
+            wall=self.wall,
+            tasks=self._new_tasks(),
+            ids=self.ids,
+            journal=Journal(self.budget, self.settings.limits.journal_entries),
+        )
+        self._worlds[key] = world
+        return world
+
+    def _disown(self, world: World) -> None:
+        self._pictures.clear()  # a world that starts again gives the same ids again
+        for task in world.tasks:
+            if self._owners.pop(task.id, None) is not None:
+                self._task_bytes -= len(task.body)
+
+    def _drop_a_task(self, world: World) -> None:
+        """Forgets the oldest finished task: of the submitting world, else of the world used longest ago."""
+        for candidate in (world, *self._worlds.values()):
+            dropped = candidate.tasks.drop_oldest_finished(candidate.clock.now_ms())
+            if dropped is not None:
+                candidate.dropped += 1
+                del self._owners[dropped.id]
+                self._task_bytes -= len(dropped.body)
+                return
+        raise Refusal(
+            Reason.CREATE_TASK_FAILED,
+            f"the mock holds {len(self._owners)} tasks and none has ended; move the clock, reset a world, or raise "
+            "the bound (--max-tasks)",
+        )
+
+
+class PictureCache:
+    """Drawn pictures, the ones used last, within a bound of bytes."""
+
+    __slots__ = ("_files", "_max_bytes", "_total_bytes")
+
+    def __init__(self, max_bytes: int) -> None:
+        self._files: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._max_bytes = max_bytes
+        self._total_bytes = 0
+
+    def get(self, key: tuple[str, int]) -> bytes | None:
+        """The file, if it is kept."""
+        data = self._files.get(key)
+        if data is not None:
+            self._files.move_to_end(key)
+        return data
+
+    def put(self, key: tuple[str, int], data: bytes) -> None:
+        """Keeps a file that fits."""
+        if len(data) > self._max_bytes or key in self._files:
+            return
+        self._files[key] = data
+        self._total_bytes += len(data)
+        while self._total_bytes > self._max_bytes:
+            _, oldest = self._files.popitem(last=False)
+            self._total_bytes -= len(oldest)
+
+    def clear(self) -> None:
+        """Drops everything."""
+        self._files.clear()
+        self._total_bytes = 0

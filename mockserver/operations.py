@@ -1,0 +1,295 @@
+"""One handler per operation of the contract, by operationId.
+
+A handler gets a call whose key was accepted and gives the body of the answer, or raises a `Refusal`. The table at the
+end is held against the document at start: an operation without a handler, or a handler without an operation, stops
+the server.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+from openapi.document import Operation, Problem, Reading
+
+from mockserver import answers
+from mockserver.core.errors import Reason, Refusal, V2Code
+from mockserver.core.findings import Code, Finding
+from mockserver.core.recipe import Recipe
+from mockserver.core.task import Status, Task
+from mockserver.mock import Mock
+from mockserver.submissions import v2, v3
+from mockserver.submissions.inputs import Pictures, StoredPictures, SubmittedPictures
+from mockserver.submissions.submission import Context, Reader
+from mockserver.world import World
+from openapi.catalogue import Kind, Source, Visibility
+
+MAX_PROBLEMS_SHOWN = 5
+DEFAULT_PAGE = 20
+"""Models per page when pagination.limit is absent: no page states a number."""
+
+_SIZE_FIELDS = frozenset({"width", "height", "target_width", "target_height"})
+_RANGE_KEYWORDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
+
+READERS: Mapping[str, Reader] = {
+    "createTxt2imgTask": v3.read_txt2img,
+    "createImg2imgTask": v3.read_img2img,
+    "createTxt2imgTaskV2": v2.read_txt2img,
+    "createImg2imgTaskV2": v2.read_img2img,
+}
+
+
+@dataclass(slots=True)
+class Call:
+    """A call of an operation.
+
+    Attributes:
+        mock: the server.
+        world: the world of the call's key.
+        operation: what was called.
+        query: decoded query parameters, each with its values in order.
+        body: the request body as sent.
+        base_url: scheme and host for links in the answer.
+        findings: what the call did that is not documented; handlers add to it.
+    """
+
+    mock: Mock
+    world: World
+    operation: Operation
+    query: Mapping[str, Sequence[str]]
+    body: bytes
+    base_url: str
+    findings: list[Finding] = field(default_factory=list)
+
+
+Handler = Callable[[Call], dict[str, Any]]
+
+
+def recipe_of(task: Task, mock: Mock) -> Recipe:
+    """The recipe of a task, read again from its request, with the seed in use."""
+    submission = READERS[task.operation_id](
+        parse_body(task.body), _context(task.operation_id, mock, StoredPictures(mock.inputs))
+    )
+    return _with_seed(submission.recipe, task.seed)
+
+
+def parse_body(raw: bytes) -> dict[str, Any]:
+    """The JSON object of a body (C21: JSON as RFC 8259 has it, nothing else).
+
+    Raises:
+        Refusal: no JSON.
+    """
+    try:
+        body = orjson.loads(raw)
+        request = body.get("request", body) if isinstance(body, dict) else body
+        if isinstance(request, dict) and type(request.get("seed")) is float:
+            body = json.loads(raw)  # an integer beyond 64 bits: exact here, rounded by the fast parser
+    except ValueError as error:
+        raise Refusal(
+            Reason.INVALID_REQUEST_BODY, f"the body is not JSON: {error}", v2_code=V2Code.INVALID_JSON
+        ) from None
+    return body  # type: ignore[no-any-return]  # the schema decides next whether it is an object
+
+
+def refusal_of(operation: Operation, problems: Sequence[Problem]) -> Refusal:
+    """The refusal that names what a request did wrong, most telling first."""
+    shown = "; ".join(problem.message for problem in problems[:MAX_PROBLEMS_SHOWN])
+    if len(problems) > MAX_PROBLEMS_SHOWN:
+        shown += f"; and {len(problems) - MAX_PROBLEMS_SHOWN} more"
+    first = problems[0]
+    name = first.path[-1] if first.path else ""
+    out_of_range = first.keyword in _RANGE_KEYWORDS
+    if operation.version == "v2":
+        code = V2Code.INVALID_JSON
+        if out_of_range:
+            code = V2Code.PARAM_RANGE_OUT_OF_LIMIT
+        elif first.keyword == "enum" and name == "sampler_name":
+            code = V2Code.SAMPLER_NOT_EXIST
+        elif first.keyword == "enum":
+            code = V2Code.PARAM_RANGE_OUT_OF_LIMIT
+        return Refusal(Reason.INVALID_REQUEST_BODY, shown, v2_code=code)
+    if out_of_range and name in _SIZE_FIELDS:
+        return Refusal(Reason.INVALID_IMAGE_SIZE, shown)
+    return Refusal(Reason.INVALID_REQUEST_BODY, shown)
+
+
+def _submit(call: Call) -> Task:
+    operation, settings = call.operation, call.mock.settings
+    body = parse_body(call.body)
+    if not operation.is_valid(body, Reading.DOCUMENTED):
+        problems = operation.problems(body, Reading.DOCUMENTED)
+        if settings.strict:
+            raise refusal_of(operation, problems)
+        if not operation.is_valid(body, Reading.TOLERATED):
+            raise refusal_of(operation, operation.problems(body, Reading.TOLERATED))
+        call.findings.extend(
+            Finding(
+                Code.TOLERATED_REQUEST,
+                f"{operation.operation_id}: {'.'.join(map(str, problem.path)) or 'body'}",
+                problem.message,
+                problem.because,
+            )
+            for problem in problems
+        )
+    pictures = SubmittedPictures(call.mock.inputs)
+    context = _context(operation.operation_id, call.mock, pictures)
+    submission = READERS[operation.operation_id](body, context)
+    call.findings.extend(submission.findings)
+    kept = _dump(body) if pictures.taken else call.body
+    return call.mock.submit(call.world, operation.operation_id, submission, kept)
+
+
+def submit_v3(call: Call) -> dict[str, Any]:
+    """POST /v3/async/txt2img and /v3/async/img2img: the bare task id (C1)."""
+    return {"task_id": _submit(call).id}
+
+
+def submit_v2(call: Call) -> dict[str, Any]:
+    """POST /v2/txt2img and /v2/img2img."""
+    return {"code": 0, "msg": "", "data": {"task_id": _submit(call).id}}
+
+
+def get_task_result(call: Call) -> dict[str, Any]:
+    """GET /v3/async/task-result."""
+    task, now_ms = _poll(call)
+    return answers.task_result(task, now_ms, _view(call))
+
+
+def get_progress(call: Call) -> dict[str, Any]:
+    """GET /v2/progress."""
+    task, now_ms = _poll(call)
+    previews: list[str] = []
+    if task.delivery.previews and task.status_at(now_ms) is Status.PROCESSING:
+        previews = _previews(task, now_ms, call.mock)
+    return {"code": 0, "msg": "", "data": answers.progress(task, now_ms, _view(call), previews)}
+
+
+def list_models(call: Call) -> dict[str, Any]:
+    """GET /v3/model: a page of the catalogue; a cursor is `c_` and an offset (C42)."""
+    values = _query(call)
+    visibility, source = values.get("filter.visibility"), values.get("filter.source")
+    found = call.mock.catalogue.query(
+        visibility=Visibility(visibility) if visibility else None,
+        source=Source(source) if source else None,
+        types=[Kind(kind) for kind in values.get("filter.types") or ()],
+        is_sdxl=values.get("filter.is_sdxl"),
+        query=values.get("filter.query") or None,
+        is_inpainting=values.get("filter.is_inpainting"),
+    )
+    start = _offset(values.get("pagination.cursor") or "")
+    end = start + (values.get("pagination.limit") or DEFAULT_PAGE)
+    return {
+        "models": [model.as_wire() for model in found[start:end]],
+        "pagination": {"next_cursor": f"c_{end}" if end < len(found) else ""},
+    }
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "createTxt2imgTask": submit_v3,
+    "createImg2imgTask": submit_v3,
+    "getTaskResult": get_task_result,
+    "listModels": list_models,
+    "createTxt2imgTaskV2": submit_v2,
+    "createImg2imgTaskV2": submit_v2,
+    "getProgressV2": get_progress,
+}
+
+
+def check_handlers(operations: Mapping[str, Operation], handlers: Mapping[str, Handler]) -> None:
+    """Holds the handlers against the document.
+
+    Raises:
+        ValueError: an operation has no handler, or a handler no operation.
+    """
+    missing, spare = operations.keys() - handlers.keys(), handlers.keys() - operations.keys()
+    if missing or spare:
+        raise ValueError(
+            f"document and handlers differ: no handler for {sorted(missing)}, no operation for {sorted(spare)}"
+        )
+
+
+def _context(operation_id: str, mock: Mock, pictures: Pictures) -> Context:
+    settings = mock.settings
+    return Context(
+        operation_id=operation_id,
+        catalogue=mock.catalogue,
+        pictures=pictures,
+        any_model=settings.any_model,
+        strict=settings.strict,
+        illegal_words=settings.illegal_words,
+    )
+
+
+def _poll(call: Call) -> tuple[Task, int]:
+    task_id = _query(call)["task_id"]
+    task = call.world.tasks.get(task_id)
+    if task is None or (call.operation.version == "v2") != task.operation_id.endswith("V2"):
+        raise Refusal(
+            Reason.TASK_NOT_FOUND,
+            f"no task {task_id[:64]!r} of this API key; expected a task_id that a submit answered",
+        )
+    return task, call.world.poll(task)
+
+
+def _query(call: Call) -> Mapping[str, Any]:
+    reading = Reading.DOCUMENTED if call.mock.settings.strict else Reading.TOLERATED
+    values: Mapping[str, Any]
+    values, problems = call.operation.read_query(call.query, reading)
+    if problems:
+        raise refusal_of(call.operation, problems)
+    if reading is Reading.TOLERATED:
+        _, undocumented = call.operation.read_query(call.query, Reading.DOCUMENTED)
+        call.findings.extend(
+            Finding(
+                Code.UNDOCUMENTED_PARAMETER,
+                f"{call.operation.operation_id}: query {'.'.join(map(str, problem.path))}",
+                problem.message,
+                problem.because,
+            )
+            for problem in undocumented
+        )
+    return values
+
+
+def _view(call: Call) -> answers.View:
+    return answers.View(
+        base_url=call.base_url,
+        signer=call.mock.signer,
+        ids=call.mock.ids,
+        nsfw_confidences=call.world.settings.nsfw_confidences,
+    )
+
+
+def _previews(task: Task, now_ms: int, mock: Mock) -> list[str]:
+    recipe = recipe_of(task, mock)
+    done = task.progress_at(now_ms)
+    return [base64.b64encode(mock.renderer.preview(recipe, index, done)).decode() for index in range(task.count)]
+
+
+def _offset(cursor: str) -> int:
+    """The offset a cursor stands for; anything but `c_<number>` is one of the service's own that we never gave
+    out."""
+    text = cursor.removeprefix("c_").removeprefix("c_")  # a helper of the Python client prefixes our own once more
+    if not cursor:
+        return 0
+    if not (text.isascii() and text.isdigit()) or len(text) > 12:
+        raise Refusal(
+            Reason.INVALID_REQUEST_BODY,
+            f"pagination.cursor: {cursor[:64]!r} is no cursor of this server; expected the next_cursor of a page",
+        )
+    return int(text)
+
+
+def _with_seed(recipe: Recipe, seed: int) -> Recipe:
+    return replace(recipe, seed=seed)
+
+
+def _dump(body: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # an integer beyond 64 bits
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

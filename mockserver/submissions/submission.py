@@ -1,0 +1,152 @@
+"""What a submit request asks for, typed and version-neutral."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from mockserver.core.errors import Reason, Refusal, V2Code
+from mockserver.core.findings import Code, Finding
+from mockserver.core.recipe import ImageType, Recipe
+from mockserver.core.task import Delivery, Status, TaskType
+from mockserver.submissions.inputs import Pictures
+from openapi.catalogue import Catalogue, Kind, Model
+
+RANDOM_SEED = -1
+"""A recipe's seed before the world has drawn one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A submission that passed every check.
+
+    Attributes:
+        recipe: what to draw; its seed is `RANDOM_SEED` when the request asks for a random one.
+        delivery: how to hand it over.
+        findings: what was accepted although it is not documented.
+    """
+
+    type: TaskType
+    recipe: Recipe
+    delivery: Delivery
+    findings: Sequence[Finding]
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """What a reader needs beside the body.
+
+    Attributes:
+        operation_id: named in findings.
+        catalogue: the models that exist.
+        pictures: turns the body's picture strings into files, or refuses them.
+        any_model: accept names that the catalogue does not hold.
+        strict: the documented reading: what is only tolerated is refused.
+        illegal_words: a prompt with one of these is refused as ILLEGAL_PROMPT.
+        findings: filled while reading.
+    """
+
+    operation_id: str
+    catalogue: Catalogue
+    pictures: Pictures
+    any_model: bool = False
+    strict: bool = False
+    illegal_words: tuple[str, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
+
+    def note(self, code: Code, where: str, message: str, *because: str) -> None:
+        """Records a finding about a field."""
+        self.findings.append(Finding(code, f"{self.operation_id}: {where}", message, because))
+
+    def model(self, name: str, kind: Kind, where: str) -> Model | None:
+        """The catalogue's model of a name; None only when any name is accepted.
+
+        Raises:
+            Refusal: no usable model has the name.
+        """
+        found = self.catalogue.find(name, kind)
+        if found is None or not found.model.usable:
+            if self.any_model:
+                return None
+            state = "is not usable (status 0)" if found else "is not in the model list"
+            raise Refusal(
+                Reason.INVALID_REQUEST_BODY,
+                f"{where}: {kind.value} {name!r} {state}; GET /v3/model?filter.types={kind.value} lists the names",
+                v2_code=V2Code.MODEL_NOT_EXIST,
+            )
+        if not found.documented:
+            self.refuse_or_note(
+                Code.TOLERATED_REQUEST,
+                where,
+                f"{name!r} is taken as {found.documented_name!r}, the name that the documentation asks for",
+                "C27",
+            )
+        return found.model
+
+    def refuse_or_note(self, code: Code, where: str, message: str, *because: str) -> None:
+        """A finding in the lenient reading, a refusal in the strict one."""
+        if self.strict:
+            raise Refusal(Reason.INVALID_REQUEST_BODY, f"{where}: {message}")
+        self.note(code, where, message, *because)
+
+    def check_prompt(self, prompt: str, where: str) -> None:
+        """Refuses a prompt that holds an illegal word."""
+        if self.illegal_words:
+            lowered = prompt.lower()
+            for word in self.illegal_words:
+                if word in lowered:
+                    raise Refusal(
+                        Reason.ILLEGAL_PROMPT, f"{where}: the prompt holds {word!r}, which this server refuses"
+                    )
+
+
+Reader = Callable[[dict[str, object], Context], Submission]
+
+
+@lru_cache(maxsize=1024)
+def shared_delivery(
+    image_type: ImageType,
+    nsfw: bool,
+    nsfw_level: int,
+    *,
+    previews: bool = True,
+    ttl_s: int | None = None,
+    dedicated: bool = False,
+    webhook_url: str | None = None,
+    test_status: Status | None = None,
+    storage: str | None = None,
+) -> Delivery:
+    """One `Delivery` for equal options: thousands of finished tasks share a few."""
+    return Delivery(
+        image_type=image_type,
+        nsfw=nsfw,
+        nsfw_level=nsfw_level,
+        previews=previews,
+        ttl_s=ttl_s,
+        dedicated=dedicated,
+        webhook_url=webhook_url,
+        test_status=test_status,
+        storage=storage,
+    )
+
+
+def note_base_model(model: Model | None, checkpoint: Model | None, where: str, context: Context) -> None:
+    """A finding when an add-on was made for another base model: no page says what the service does then."""
+    if model and checkpoint and model.is_sdxl != checkpoint.is_sdxl:
+        context.note(
+            Code.BASE_MODEL_MISMATCH,
+            where,
+            f"{model.sd_name} is for {model.base_model}; {checkpoint.sd_name} is {checkpoint.base_model}",
+        )
+
+
+def check_family(name: str, is_sdxl: bool, checkpoint: Model | None, where: str, context: Context) -> None:
+    """The pages list control models for SD 1.5 and for SDXL apart: a mismatch is refused in the strict reading."""
+    if checkpoint and checkpoint.is_sdxl != is_sdxl:
+        family = "SDXL" if is_sdxl else "SD 1.5"
+        context.refuse_or_note(
+            Code.BASE_MODEL_MISMATCH,
+            where,
+            f"{name} is a control model for {family}; {checkpoint.sd_name} is {checkpoint.base_model}",
+        )

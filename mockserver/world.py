@@ -1,0 +1,218 @@
+"""A world: everything the mock knows about one API key.
+
+Tasks, clock, fleet, seed and findings of one key never meet those of another: parallel tests share a server by using
+different keys.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from mockserver.core.chance import mix, seed_of
+from mockserver.core.clock import Clock, ClockMode, Wall
+from mockserver.core.findings import Findings
+from mockserver.core.fleet import Fleet, FleetSettings, Plan
+from mockserver.core.journal import Journal
+from mockserver.core.recipe import Recipe
+from mockserver.core.task import Delivery, Status, Task, TaskType
+from mockserver.parts.ids import Ids
+from mockserver.parts.store import TaskStore
+
+SEED_BITS = 32
+"""Drawn seeds are below 2**32, as the ones of every documented answer are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldSettings:
+    """What a world starts with, and what the control interface may change.
+
+    Attributes:
+        clock: how its clock moves.
+        fleet: how fast its tasks are.
+        nsfw_confidences: the classifier's answers in picture order, repeated; None: by prompt and seed.
+    """
+
+    clock: ClockMode
+    fleet: FleetSettings = field(default_factory=FleetSettings)
+    nsfw_confidences: tuple[float, ...] | None = None
+
+
+class World:
+    """The state of one API key.
+
+    Args:
+        key: the API key; kept nowhere but in its fingerprint and a redacted label.
+        settings: what it starts with.
+        server_seed: with the key, decides ids, drawn seeds and jitter.
+        wall: the time source of its clock.
+        tasks: an empty store.
+        ids: gives task ids.
+        journal: where its calls are written.
+    """
+
+    __slots__ = (
+        "_events_ms",
+        "_ids",
+        "_initial",
+        "clock",
+        "created",
+        "dropped",
+        "findings",
+        "fleet",
+        "id",
+        "journal",
+        "label",
+        "seed",
+        "settings",
+        "tasks",
+    )
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        settings: WorldSettings,
+        server_seed: int,
+        wall: Wall,
+        tasks: TaskStore,
+        ids: Ids,
+        journal: Journal,
+    ) -> None:
+        self.id = blake2b(key.encode(), digest_size=6).hexdigest()
+        self.label = redact_key(key)
+        self.seed = seed_of("world", server_seed, key)
+        self.settings = settings
+        self._initial = settings
+        self.clock = Clock(wall, settings.clock)
+        self.fleet = Fleet(settings.fleet, self.seed)
+        self.tasks = tasks
+        self.findings = Findings()
+        self.journal = journal
+        self.created = 0
+        self.dropped = 0
+        self._ids = ids
+        self._events_ms: list[int] = []
+
+    def submit(self, *, operation_id: str, type: TaskType, recipe: Recipe, delivery: Delivery, body: bytes) -> Task:
+        """Accepts a submission: makes its task with the plan of its whole life.
+
+        Args:
+            operation_id: the operation that was called.
+            type: what the result will say it is.
+            recipe: what is to be drawn; a negative seed is drawn here.
+            delivery: how the outcome is handed over.
+            body: the request, source pictures replaced by references.
+        """
+        now_ms = self.clock.now_ms()
+        number = self.created
+        width, height = recipe.size
+        if delivery.test_status is None:
+            plan = self.fleet.plan(
+                now_ms=now_ms,
+                number=number,
+                pixel_steps=recipe.steps * width * height * recipe.count,
+                queued=not delivery.dedicated,
+            )
+        else:
+            plan = Plan(now_ms, now_ms)  # webhook test mode: nothing is done
+        task = Task(
+            id=self._ids.task_id(self.seed, number),
+            operation_id=operation_id,
+            number=number,
+            type=type,
+            body=body,
+            delivery=delivery,
+            seed=recipe.seed if recipe.seed >= 0 else mix(self.seed, number) >> (64 - SEED_BITS),
+            count=recipe.count,
+            submitted_ms=now_ms,
+            started_ms=plan.started_ms,
+            finished_ms=plan.finished_ms,
+        )
+        if delivery.test_status is Status.FAILED:
+            task.outcome = Status.FAILED
+            task.reason = "webhook test mode: the failure that was asked for"
+        self.tasks.add(task)
+        self.created = number + 1
+        self._plan_events(task, now_ms)
+        return task
+
+    def poll(self, task: Task) -> int:
+        """A client asks for a task: the instant at which it is to be shown.
+
+        The `auto` clock shows the first poll the present, and jumps on every further one: to the middle of the work,
+        then to its end. A task of any length takes two or three polls.
+        """
+        clock = self.clock
+        if clock.jumps and task.polls:
+            milestone_ms = task.next_milestone_ms(clock.now_ms())
+            if milestone_ms is not None:
+                clock.jump_to(milestone_ms)
+        task.polls += 1
+        return clock.now_ms()
+
+    def next_event_ms(self) -> int | None:
+        """When something happens next to any task; None when all have ended."""
+        self._forget_past(self.clock.now_ms())
+        return self._events_ms[0] if self._events_ms else None
+
+    def advance_to_next_event(self) -> int | None:
+        """Moves the clock to the next event and gives its instant; None when all tasks have ended."""
+        instant_ms = self.next_event_ms()
+        if instant_ms is not None:
+            self.clock.jump_to(instant_ms)
+        return instant_ms
+
+    def run_until_idle(self) -> int:
+        """Moves the clock to the end of the last task; gives the number of events passed."""
+        self._forget_past(self.clock.now_ms())
+        passed = len(self._events_ms)
+        if self._events_ms:
+            self.clock.jump_to(max(self._events_ms))
+            self._events_ms.clear()
+        return passed
+
+    def end_task(self, task: Task, outcome: Status, reason: str = "") -> None:
+        """Ends a task now.
+
+        Raises:
+            ValueError: it has ended already.
+        """
+        now_ms, planned_ms = self.clock.now_ms(), task.finished_ms
+        task.end(now_ms, outcome, reason)
+        self.fleet.release(planned_ms, now_ms)
+
+    def change(self, settings: WorldSettings) -> None:
+        """Takes over settings; tasks that were planned keep their plans."""
+        if settings.fleet != self.settings.fleet:
+            self.fleet = Fleet(settings.fleet, self.seed)
+        if settings.clock != self.settings.clock:
+            self.clock.change(settings.clock)
+        self.settings = settings
+
+    def reset(self, tasks: TaskStore) -> None:
+        """Forgets everything: the next task gets the first id again."""
+        self.tasks = tasks
+        self.created = self.dropped = 0
+        self._events_ms.clear()
+        self.settings = self._initial
+        self.fleet = Fleet(self.settings.fleet, self.seed)
+        self.clock.reset(keep_time=False)
+        self.findings.clear()
+        self.journal.clear()
+
+    def _plan_events(self, task: Task, now_ms: int) -> None:
+        self._forget_past(now_ms)
+        heapq.heappush(self._events_ms, task.started_ms)
+        heapq.heappush(self._events_ms, task.finished_ms)
+
+    def _forget_past(self, now_ms: int) -> None:
+        events = self._events_ms
+        while events and events[0] <= now_ms:
+            heapq.heappop(events)
+
+
+def redact_key(key: str) -> str:
+    """A label that tells keys apart and gives none away: `sk-a...7f` for long keys, stars for short ones."""
+    return f"{key[:4]}...{key[-2:]}" if len(key) >= 12 else "*" * len(key)
