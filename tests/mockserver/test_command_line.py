@@ -1,0 +1,143 @@
+"""The command line: settings by flag, environment and file, readiness, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.bodies import txt2img
+from tests.processes import mock_process
+
+
+def run(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mockserver", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},  # noqa: TID251  # a child inherits the environment
+        timeout=60,
+        check=False,
+    )
+
+
+def test_ready_is_said_once_it_answers(tmp_path: Path) -> None:
+    """The first request after the line is answered, on the port that the line names."""
+    with mock_process("--clock", "auto", cwd=tmp_path) as url:
+        headers = {"authorization": "Bearer sk-mock-cli"}
+        task_id = httpx.post(f"{url}/v3/async/txt2img", json=txt2img(), headers=headers).json()["task_id"]
+        statuses = [
+            httpx.get(f"{url}/v3/async/task-result", params={"task_id": task_id}, headers=headers).json()
+            for _ in range(3)
+        ]
+        assert statuses[-1]["task"]["status"] == "TASK_STATUS_SUCCEED"
+        link = statuses[-1]["images"][0]["image_url"]
+        assert link.startswith(url)
+        assert httpx.get(link).status_code == 200
+
+
+def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
+    """Each of three settings comes from another place; what is not set is the default."""
+    (tmp_path / "novita-mock.yaml").write_text("clock: manual\nseed: 11\nstrict: true\n")
+    env = {"NOVITA_MOCK_SEED": "22", "NOVITA_MOCK_CLOCK": "x10"}
+    with mock_process("--clock", "auto", env=env, cwd=tmp_path) as url:
+        version = httpx.get(f"{url}/__mock/version").json()
+
+    assert (version["clock"], version["seed"], version["strict"]) == ("auto", 22, True)
+
+
+def test_an_unknown_variable_is_told(tmp_path: Path) -> None:
+    """NOVITA_MOCK_ with a slip of the pen warns and starts nothing else differently."""
+    taken = socket.socket()
+    with taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ended = run("--port", port, cwd=tmp_path, env={"NOVITA_MOCK_PROT": "1"})
+
+    assert "NOVITA_MOCK_PROT" in ended.stderr
+    assert ended.returncode == 3
+    assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--clock", "slow"], "expected real, manual, auto"),
+        (["--port", "99999"], "0<=x<=65535"),
+        (["--no-such-flag"], "No such option"),
+        (["dance"], "No such command"),
+        (["--config", "missing.yaml"], "cannot read missing.yaml"),
+        (["--task-duration", "soon"], "not a duration"),
+        (["--public-base-url", "pictures.example"], "expected scheme and host"),
+        (["decode", "missing.png"], "does not exist"),
+    ],
+)
+def test_bad_usage_is_exit_code_2_with_a_sentence(tmp_path: Path, arguments: list[str], says: str) -> None:
+    """What was expected, no traceback."""
+    ended = run(*arguments, cwd=tmp_path)
+
+    assert ended.returncode == 2
+    assert says in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("a: [", "not YAML"), ("- 1", "name: value"), ("colour: red", "unknown setting colour; known: any-model, clock")],
+)
+def test_a_bad_file_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    """An unknown setting is an error that lists the known ones."""
+    (tmp_path / "mock.yaml").write_text(text)
+    ended = run("serve", "--config", "mock.yaml", cwd=tmp_path)
+
+    assert ended.returncode == 2
+    assert says in " ".join(ended.stderr.split())
+
+
+def test_version_and_help(tmp_path: Path) -> None:
+    """Both answer without starting anything."""
+    assert run("--version", cwd=tmp_path).stdout.startswith("novita-mock ")
+    listed = run("--help", cwd=tmp_path).stdout
+    for command in ("serve", "decode", "spec"):
+        assert command in listed
+
+
+def test_decode_reads_a_receipt_from_a_file(tmp_path: Path) -> None:
+    """The seed and the parameters text of a downloaded picture; a strange file is exit code 1."""
+    with mock_process("--clock", "auto", cwd=tmp_path) as url:
+        headers = {"authorization": "Bearer sk-mock-cli"}
+        body = txt2img(seed=4242)
+        task_id = httpx.post(f"{url}/v3/async/txt2img", json=body, headers=headers).json()["task_id"]
+        for _ in range(3):
+            done = httpx.get(f"{url}/v3/async/task-result", params={"task_id": task_id}, headers=headers).json()
+        (tmp_path / "out.png").write_bytes(httpx.get(done["images"][0]["image_url"]).content)
+    (tmp_path / "text.png").write_text("no picture")
+
+    decoded = run("decode", "out.png", cwd=tmp_path)
+    assert decoded.returncode == 0, decoded.stderr
+    assert "seed    4242" in decoded.stdout
+    assert "a cute dog" in decoded.stdout
+    strange = run("decode", "text.png", cwd=tmp_path)
+    assert strange.returncode == 1
+    assert "Traceback" not in strange.stderr
+
+
+def test_the_log_can_be_json_and_never_holds_a_key(tmp_path: Path) -> None:
+    """A handler that fails is logged as one JSON line; the client gets the contract's 500."""
+    program = (
+        "import logging; from mockserver.logs import configure; configure('info', 'json');"
+        "logging.getLogger('mockserver').info('task.created', extra={'task_id': 'x'})"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
+    line = json.loads(ended.stderr)
+
+    assert (line["event"], line["task_id"], line["level"]) == ("task.created", "x", "info")
