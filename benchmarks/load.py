@@ -1,0 +1,139 @@
+"""Requests per second by `wrk`: 16 connections, one thread, servers taking turns, medians."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.http import Request
+from benchmarks.servers import Server, running
+
+CONNECTIONS = 16
+
+_REPORT = """
+done = function(summary, latency)
+  local failed = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout
+  io.write(string.format('\\nRESULT {"requests":%d,"us":%d,"refused":%d,"failed":%d,"p50":%d,"p99":%d}\\n',
+    summary.requests, summary.duration, summary.errors.status, failed, latency:percentile(50), latency:percentile(99)))
+end
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What a server did under load, medians over the rounds.
+
+    Attributes:
+        per_s: requests answered per second.
+        lowest_per_s, highest_per_s: the worst and the best round.
+        p50_us, p99_us: latency in microseconds.
+    """
+
+    per_s: float
+    lowest_per_s: float
+    highest_per_s: float
+    p50_us: float
+    p99_us: float
+
+
+def script(request: Request) -> str:
+    """The request as a wrk script."""
+    lines = [f"wrk.method = {json.dumps(request.method)}"]
+    lines += [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in request.headers.items()]
+    if request.body:
+        lines.append(f"wrk.body = {json.dumps(request.body.decode())}")
+    return "\n".join(lines) + _REPORT
+
+
+def press(url: str, request: Request, seconds: float) -> dict[str, int]:
+    """One run of wrk.
+
+    Raises:
+        RuntimeError: wrk failed, or an answer was not a success: such a figure means nothing.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        lua = Path(folder, "request.lua")
+        lua.write_text(script(request), encoding="utf-8")
+        done = subprocess.run(
+            ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(lua), url + request.path],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT ")), None)
+    if line is None:
+        raise RuntimeError(f"wrk gave no result: {done.stdout[-300:]} {done.stderr[-300:]}")
+    result: dict[str, int] = json.loads(line.removeprefix("RESULT "))
+    if result["refused"] or result["failed"]:
+        raise RuntimeError(f"{request.method} {url}{request.path}: not every answer was a success: {result}")
+    return result
+
+
+def compare(
+    servers: Iterable[Server], *, rounds: int, seconds: float, say: Callable[[str], object]
+) -> tuple[dict[str, dict[str, Load]], dict[str, str]]:
+    """Loads submit and poll of every server, in turn.
+
+    Returns:
+        By server and operation the figures; by server the reason why there are none.
+    """
+    runs: dict[tuple[str, str], list[dict[str, int]]] = {}
+    missing: dict[str, str] = {}
+    with ExitStack() as stack:
+        ready: list[tuple[Server, str]] = []
+        for server in servers:
+            try:
+                url = stack.enter_context(running(server))
+                _round(url, server, seconds)  # not counted: it warms up compilers and caches
+            except (RuntimeError, OSError) as error:
+                missing[server.name] = f"did not run: {error}"
+            else:
+                ready.append((server, url))
+        for number in range(rounds):
+            for server, url in ready:
+                if server.name in missing:
+                    continue
+                say(f"  round {number + 1}/{rounds}: {server.name}")
+                try:
+                    for name, result in _round(url, server, seconds):
+                        runs.setdefault((server.name, name), []).append(result)
+                except (RuntimeError, OSError) as error:
+                    missing[server.name] = f"stopped in round {number + 1}: {error}"
+    found: dict[str, dict[str, Load]] = {}
+    for (server_name, operation), results in runs.items():
+        if server_name not in missing:
+            found.setdefault(server_name, {})[operation] = _median(results)
+    return found, missing
+
+
+def why_not() -> str | None:
+    """Why there can be no load at all."""
+    return None if shutil.which("wrk") else "wrk is not installed (Debian: apt-get install wrk)"
+
+
+def _round(url: str, server: Server, seconds: float) -> list[tuple[str, dict[str, int]]]:
+    """Submit, then poll; prepared anew for each, since a server may forget old tasks under load."""
+    found: list[tuple[str, dict[str, int]]] = []
+    for name in ("submit", "poll"):
+        operations = server.prepare(url)
+        operations.before_round()
+        found.append((name, press(url, operations.submit if name == "submit" else operations.poll, seconds)))
+    return found
+
+
+def _median(results: list[dict[str, int]]) -> Load:
+    rates = [result["requests"] / result["us"] * 1e6 for result in results]
+    return Load(
+        per_s=statistics.median(rates),
+        lowest_per_s=min(rates),
+        highest_per_s=max(rates),
+        p50_us=statistics.median(result["p50"] for result in results),
+        p99_us=statistics.median(result["p99"] for result in results),
+    )

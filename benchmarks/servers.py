@@ -1,0 +1,185 @@
+"""The servers under load: how each is started, what submit and poll are for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from benchmarks.http import KEY, Request, call_json, free_port, json_request, wait_for
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SUBMIT_BODY = {
+    "extra": {"response_image_type": "jpeg", "enable_nsfw_detection": False},
+    "request": {
+        "model_name": "sd_xl_base_1.0.safetensors",
+        "prompt": "a small fox in the snow, soft evening light, watercolour, wide angle",
+        "negative_prompt": "blurry, low quality, watermark, text, deformed",
+        "width": 1024,
+        "height": 1024,
+        "image_num": 1,
+        "steps": 20,
+        "seed": 123456789,
+        "clip_skip": 1,
+        "guidance_scale": 7.5,
+        "sampler_name": "Euler a",
+    },
+}
+"""A submission that the documented reading accepts, with the fields that most clients send (about 400 bytes)."""
+
+SUBMIT = json_request("POST", "/v3/async/txt2img", SUBMIT_BODY)
+
+
+UVICORN_OPTIONS = (
+    *("--loop", "uvloop", "--http", "httptools", "--lifespan", "off", "--ws", "none"),
+    *("--no-access-log", "--no-server-header", "--log-level", "warning", "--timeout-keep-alive", "75"),
+)
+"""What the mock gives to uvicorn, so that the limit is the limit of the same server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """What the load generator sends to a server, and what is to be done before each round."""
+
+    submit: Request
+    poll: Request
+    before_round: Callable[[], None] = field(default=lambda: None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A server to compare.
+
+    Attributes:
+        name: short, for tables and JSON.
+        words: what it does per request, for readers of the table.
+        command: starts it on a loopback port.
+        first: the request whose success means that it is up.
+        prepare: makes a finished task and gives the operations to load.
+        stateful: `prepare` is called again before each round.
+        environment: variables it needs.
+    """
+
+    name: str
+    words: str
+    command: Callable[[int], list[str]]
+    prepare: Callable[[str], Operations]
+    first: Request = SUBMIT
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def running(server: Server, *, deadline_s: float = 60.0) -> Iterator[str]:
+    """The URL of a started server, which is stopped at the end.
+
+    Raises:
+        RuntimeError: it did not come up; carries what it printed.
+    """
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryFile() as output:
+        process = start(server, port, output)
+        try:
+            wait_for(url, server.first, deadline_s=deadline_s)
+        except TimeoutError as error:
+            stop(process)
+            output.seek(0)
+            raise RuntimeError(f"{server.name}: {error}; it printed {output.read()[-500:]!r}") from error
+        try:
+            yield url
+        finally:
+            stop(process)
+
+
+def start(server: Server, port: int, output: IO[bytes] | int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    """Starts a server's process in a group of its own."""
+    return subprocess.Popen(
+        server.command(port),
+        cwd=ROOT,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "NODE_ENV": "production", **server.environment},
+        start_new_session=True,
+    )
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends a server and whatever it started."""
+    for number, patience_s in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(patience_s)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+        else:
+            return
+
+
+def uvicorn_command(app: str) -> Callable[[int], list[str]]:
+    """Serves an application with the options that the mock gives to uvicorn."""
+    start = [sys.executable, "-m", "uvicorn", app, *UVICORN_OPTIONS]
+    return lambda port: [*start, "--port", str(port)]
+
+
+def _prepare_constant(url: str) -> Operations:
+    del url
+    return Operations(submit=SUBMIT, poll=json_request("GET", "/v3/async/task-result?task_id=1"))
+
+
+def _prepare_schema(url: str) -> Operations:
+    return Operations(submit=SUBMIT, poll=_poll(call_json(url, SUBMIT)["task_id"]))
+
+
+def _prepare_mock(url: str) -> Operations:
+    """A finished task in a world of its own, and a world for submissions that starts empty each round."""
+    poller = {"Authorization": f"Bearer {KEY}-poll"}
+    task_id = call_json(
+        url, Request(method="POST", path=SUBMIT.path, headers={**SUBMIT.headers, **poller}, body=SUBMIT.body)
+    )
+    poll = json_request("GET", f"/v3/async/task-result?task_id={task_id['task_id']}", **poller)
+    for _ in range(10):
+        if call_json(url, poll)["task"]["status"] == "TASK_STATUS_SUCCEED":
+            break
+    else:
+        raise RuntimeError("the task did not end within ten polls of the auto clock")
+    reset = json_request("POST", "/__mock/reset")
+    return Operations(submit=SUBMIT, poll=poll, before_round=lambda: call_json(url, reset))
+
+
+def _poll(task_id: str) -> Request:
+    return json_request("GET", f"/v3/async/task-result?task_id={task_id}")
+
+
+CONSTANT = Server(
+    name="limit",
+    words="uvicorn and a bare ASGI application that answers a constant",
+    command=uvicorn_command("benchmarks.apps.constant:app"),
+    prepare=_prepare_constant,
+)
+SCHEMA = Server(
+    name="starlette",
+    words="minimal Starlette, one compiled JSON Schema, tasks in a dict",
+    command=uvicorn_command("benchmarks.apps.schema:app"),
+    prepare=_prepare_schema,
+)
+HELLO = Server(
+    name="hello",
+    words="the smallest Starlette application under uvicorn",
+    command=uvicorn_command("benchmarks.apps.hello:app"),
+    prepare=_prepare_constant,
+)
+MOCK = Server(
+    name="novita-mock",
+    words="key, world, full validation, task with its plan, journal",
+    command=lambda port: [sys.executable, "-m", "mockserver", "--port", str(port), "--clock", "auto"],
+    prepare=_prepare_mock,
+)
+OURS = (CONSTANT, SCHEMA, MOCK)
