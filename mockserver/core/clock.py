@@ -15,8 +15,8 @@ from enum import StrEnum
 Wall = Callable[[], int]
 """Milliseconds since the epoch; never runs backwards."""
 
-MAX_MS = 253_402_300_799_000
-"""The last second of the year 9999: what date formats can say."""
+MAX_MS = 253_402_214_399_000
+"""The end of time: a day before the year 9999 ends, so that its date can be said in every zone (v2 says Beijing's)."""
 
 _DURATION = re.compile(r"(?P<amount>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h|d|w)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
@@ -53,12 +53,15 @@ class ClockMode:
                 return cls(kind=ClockKind.MANUAL, rate=0.0)
             case "auto":
                 return cls(kind=ClockKind.AUTO, rate=1.0)
-        if re.fullmatch(r"x\d+(\.\d+)?", word) and 0 < (rate := float(word[1:])) <= 1_000_000:
+        if re.fullmatch(r"x\d+(\.\d{1,6})?", word) and 0 < (rate := float(word[1:])) <= 1_000_000:
             return cls(kind=ClockKind.SCALED, rate=rate)
         raise ValueError(f"unknown clock {text!r}: expected real, manual, auto, or x<N> (0 < N <= 1000000), as in x100")
 
     def __str__(self) -> str:
-        return f"x{self.rate:g}" if self.kind is ClockKind.SCALED else self.kind.value
+        """The text that `parse` reads back to an equal mode."""
+        if self.kind is not ClockKind.SCALED:
+            return self.kind.value
+        return "x" + f"{self.rate:.6f}".rstrip("0").rstrip(".")
 
 
 def parse_duration_ms(value: float | str) -> int:
