@@ -21,7 +21,7 @@ def mix(seed: int, n: int) -> int:
 
 def unit(seed: int, n: int) -> float:
     """A number in [0, 1) of a seed and a number."""
-    return mix(seed, n) / 2.0**64
+    return (mix(seed, n) >> 11) * 2.0**-53  # all 64 bits would round up to 1.0 now and then
 
 
 def seed_of(*parts: str | bytes | int) -> int:
