@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -28,7 +27,6 @@ class LinkFault(StrEnum):
     EXPIRED = "ExpiredToken"
 
 
-@dataclass(frozen=True, slots=True)
 class BadLink(Exception):
     """A link that S3 would refuse.
 
@@ -38,9 +36,11 @@ class BadLink(Exception):
         ttl_s: how long it lived, for an expired one.
     """
 
-    fault: LinkFault
-    expires_ms: int = 0
-    ttl_s: int = 0
+    def __init__(self, fault: LinkFault, *, expires_ms: int = 0, ttl_s: int = 0) -> None:
+        super().__init__(fault.value)
+        self.fault = fault
+        self.expires_ms = expires_ms
+        self.ttl_s = ttl_s
 
 
 @lru_cache(maxsize=64)
@@ -80,12 +80,17 @@ class LinkSigner:
         date, ttl, given = (query.get(name, "") for name in ("X-Amz-Date", "X-Amz-Expires", "X-Amz-Signature"))
         if not (date and ttl and given):
             raise BadLink(LinkFault.UNSIGNED)
-        if not hmac.compare_digest(self._signature(path, date, ttl).encode(), given.encode()):
+        if not hmac.compare_digest(self._signature(path, date, ttl).encode(), _encoded(given)):
             raise BadLink(LinkFault.FORGED)
-        signed = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        signed = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)  # ours: its signature is good
         expires_ms = (int(signed.timestamp()) + int(ttl)) * 1000
         if now_ms >= expires_ms:
-            raise BadLink(LinkFault.EXPIRED, expires_ms, int(ttl))
+            raise BadLink(LinkFault.EXPIRED, expires_ms=expires_ms, ttl_s=int(ttl))
 
     def _signature(self, path: str, date: str, ttl: str) -> str:
-        return hmac.digest(self._secret, f"{path}\n{date}\n{ttl}".encode(), "sha256").hex()
+        return hmac.digest(self._secret, _encoded(f"{path}\n{date}\n{ttl}"), "sha256").hex()
+
+
+def _encoded(text: str) -> bytes:
+    """UTF-8 of any text a query can hold, halves of surrogate pairs included."""
+    return text.encode("utf-8", "surrogatepass")
