@@ -7,7 +7,7 @@ different keys.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 from mockserver.core.chance import mix, seed_of
@@ -56,6 +56,7 @@ class World:
         "_events_ms",
         "_ids",
         "_initial",
+        "_settings",
         "clock",
         "created",
         "dropped",
@@ -65,7 +66,6 @@ class World:
         "journal",
         "label",
         "seed",
-        "settings",
         "tasks",
     )
 
@@ -83,7 +83,7 @@ class World:
         self.id = blake2b(key.encode(), digest_size=6).hexdigest()
         self.label = redact_key(key)
         self.seed = seed_of("world", server_seed, key)
-        self.settings = settings
+        self._settings = settings
         self._initial = settings
         self.clock = Clock(wall, settings.clock)
         self.fleet = Fleet(settings.fleet, self.seed)
@@ -94,6 +94,13 @@ class World:
         self.dropped = 0
         self._ids = ids
         self._events_ms: list[int] = []
+
+    @property
+    def settings(self) -> WorldSettings:
+        """The settings in force; the clock's own verbs may have changed its mode."""
+        if self._settings.clock is not self.clock.mode:
+            self._settings = replace(self._settings, clock=self.clock.mode)
+        return self._settings
 
     def submit(self, *, operation_id: str, type: TaskType, recipe: Recipe, delivery: Delivery, body: bytes) -> Task:
         """Accepts a submission: makes its task with the plan of its whole life.
@@ -174,30 +181,37 @@ class World:
         return passed
 
     def end_task(self, task: Task, outcome: Status, reason: str = "") -> None:
-        """Ends a task now.
+        """Ends a task now; what was planned for it happens no more.
 
         Raises:
             ValueError: it has ended already.
         """
-        now_ms, planned_ms = self.clock.now_ms(), task.finished_ms
+        now_ms, plan = self.clock.now_ms(), Plan(task.started_ms, task.finished_ms)
         task.end(now_ms, outcome, reason)
-        self.fleet.release(planned_ms, now_ms)
+        if not task.delivery.dedicated:
+            self.fleet.release(plan, now_ms)
+        self._forget_past(now_ms)
+        for instant_ms in (plan.started_ms, plan.finished_ms):
+            if instant_ms > now_ms:
+                self._events_ms.remove(instant_ms)
+        heapq.heapify(self._events_ms)
 
     def change(self, settings: WorldSettings) -> None:
-        """Takes over settings; tasks that were planned keep their plans."""
-        if settings.fleet != self.settings.fleet:
-            self.fleet = Fleet(settings.fleet, self.seed)
-        if settings.clock != self.settings.clock:
+        """Takes over settings; tasks that were planned keep their plans, and the workers that they keep busy."""
+        before = self.settings
+        if settings.fleet != before.fleet:
+            self.fleet = Fleet(settings.fleet, self.seed, self.fleet)
+        if settings.clock != before.clock:
             self.clock.change(settings.clock)
-        self.settings = settings
+        self._settings = settings
 
     def reset(self, tasks: TaskStore) -> None:
         """Forgets everything: the next task gets the first id again."""
         self.tasks = tasks
         self.created = self.dropped = 0
         self._events_ms.clear()
-        self.settings = self._initial
-        self.fleet = Fleet(self.settings.fleet, self.seed)
+        self._settings = self._initial
+        self.fleet = Fleet(self._initial.fleet, self.seed)
         self.clock.reset(keep_time=False)
         self.findings.clear()
         self.journal.clear()

@@ -13,6 +13,7 @@ import heapq
 from dataclasses import dataclass
 
 from mockserver.core.chance import unit
+from mockserver.core.clock import MAX_MS
 
 PIXEL_STEPS_PER_S = 12_500_000.0
 OVERHEAD_MS = 400
@@ -57,17 +58,20 @@ class Fleet:
     Args:
         settings: how fast it is.
         seed: seed of the jitter.
+        before: the fleet that this one takes over from; what its workers have to finish stays theirs.
     """
 
     __slots__ = ("_free_ms", "_seed", "settings")
 
-    def __init__(self, settings: FleetSettings, seed: int) -> None:
+    def __init__(self, settings: FleetSettings, seed: int, before: Fleet | None = None) -> None:
         self.settings = settings
         self._seed = seed
-        self._free_ms = [0] * settings.workers
+        busy = heapq.nlargest(settings.workers, before._free_ms) if before else []
+        self._free_ms: list[int] = busy + [0] * (settings.workers - len(busy))
+        heapq.heapify(self._free_ms)
 
     def plan(self, *, now_ms: int, number: int, pixel_steps: int, queued: bool = True) -> Plan:
-        """Plans a task.
+        """Plans a task; work that would go beyond the end of time ends there.
 
         Args:
             now_ms: when it was submitted.
@@ -77,21 +81,27 @@ class Fleet:
         """
         settings = self.settings
         low, high = DISPATCH_MS
-        ready_ms = now_ms + low + int((high - low) * unit(self._seed, 2 * number))
+        ready_ms = min(now_ms + low + int((high - low) * unit(self._seed, 2 * number)), MAX_MS)
         if settings.task_ms is not None:
             work_ms = settings.task_ms
         else:
             jitter = 1.0 + JITTER * (2.0 * unit(self._seed, 2 * number + 1) - 1.0)
-            work_ms = int((OVERHEAD_MS + pixel_steps / PIXEL_STEPS_PER_S * 1000.0) * jitter / settings.speed)
+            work_ms_exactly = (OVERHEAD_MS + pixel_steps / PIXEL_STEPS_PER_S * 1000.0) * jitter / settings.speed
+            work_ms = int(min(work_ms_exactly, MAX_MS))
         if not queued:
-            return Plan(ready_ms, ready_ms + work_ms)
+            return Plan(ready_ms, min(ready_ms + work_ms, MAX_MS))
         started_ms = max(ready_ms, self._free_ms[0])
-        heapq.heapreplace(self._free_ms, started_ms + work_ms)
-        return Plan(started_ms, started_ms + work_ms)
+        finished_ms = min(started_ms + work_ms, MAX_MS)
+        heapq.heapreplace(self._free_ms, finished_ms)
+        return Plan(started_ms, finished_ms)
 
-    def release(self, finished_ms: int, now_ms: int) -> None:
-        """Frees the worker whose task was to end at `finished_ms` and was ended at `now_ms` instead."""
-        if finished_ms in self._free_ms:
-            self._free_ms.remove(finished_ms)
-            self._free_ms.append(now_ms)
+    def release(self, plan: Plan, now_ms: int) -> None:
+        """Takes a planned task off its worker, at an instant before its end.
+
+        The worker is free at once when the work had begun, else when it would have begun: until then it works for
+        another task. Tasks that were planned behind this one keep their plans.
+        """
+        if plan.finished_ms in self._free_ms:
+            self._free_ms.remove(plan.finished_ms)
+            self._free_ms.append(max(now_ms, plan.started_ms))
             heapq.heapify(self._free_ms)
