@@ -1,7 +1,8 @@
 """The journal: what was asked and answered, newest kept, secrets never stored.
 
 Entries keep header values of an allow-list only, and the first bytes of a body. Each world has a bounded journal of
-its own; a `JournalBudget` bounds the bytes of all journals of a server together, the oldest entries going first.
+its own; a `JournalBudget` bounds the bytes of all journals of a server together (bodies, headers, queries and what an
+entry costs in itself), the oldest entries going first.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 
 BODY_BYTES = 8 * 1024
 """How much of a body is kept, per direction."""
+ENTRY_BYTES = 450
+"""What an entry costs beside the texts in it."""
 KEPT_HEADERS = frozenset({b"accept", b"accept-encoding", b"content-type", b"content-length", b"user-agent", b"range"})
 
 
@@ -28,6 +31,7 @@ class Entry:
         request, answer: the first `BODY_BYTES` of the bodies.
         request_bytes, answer_bytes: their full lengths.
         findings: how many findings the call made.
+        size: about how many bytes it takes.
     """
 
     __slots__ = (
@@ -43,6 +47,7 @@ class Entry:
         "query",
         "request",
         "request_bytes",
+        "size",
         "status",
     )
 
@@ -73,15 +78,13 @@ class Entry:
         self.answer_bytes = len(answer)
         self.answer = answer if len(answer) <= BODY_BYTES else answer[:BODY_BYTES]
         self.findings = findings
-
-    @property
-    def size(self) -> int:
-        """Bytes of the bodies it keeps."""
-        return len(self.request) + len(self.answer)
+        self.size = ENTRY_BYTES + len(path) + len(query) + len(self.request) + len(self.answer)
+        for name, value in headers:
+            self.size += len(name) + len(value)
 
 
 class JournalBudget:
-    """Bounds the body bytes of all journals of a server together.
+    """Bounds the bytes of all journals of a server together.
 
     Over the bound the journals that were written to longest ago lose their oldest entries first.
 
