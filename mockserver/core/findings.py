@@ -1,14 +1,18 @@
 """Findings: what a client did that the contract does not document, or that a mock cannot vouch for.
 
 A lenient acceptance is never silent: it is a finding that names what was sent and the contradiction (C-number) that
-makes the mock tolerate it. Equal findings are counted, not repeated.
+makes the mock tolerate it. Equal findings are counted, not repeated. A finding may quote what a client sent, so its
+texts are cut at a length, and a world holds a bounded number of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+MAX_TEXT = 1000
+"""Characters of `Finding.where` and `Finding.message` that are kept."""
 
 
 class Code(StrEnum):
@@ -55,7 +59,8 @@ class Findings:
 
     def add(self, findings: Iterable[Finding]) -> None:
         """Counts findings."""
-        for finding in findings:
+        for given in findings:
+            finding = _cut(given)
             if finding in self._counts:
                 self._counts[finding] += 1
             elif len(self._counts) < self._limit:
@@ -71,3 +76,13 @@ class Findings:
         """Forgets all."""
         self._counts.clear()
         self.dropped = 0
+
+
+def _cut(finding: Finding) -> Finding:
+    if len(finding.where) <= MAX_TEXT and len(finding.message) <= MAX_TEXT:
+        return finding
+    return replace(finding, where=_start(finding.where), message=_start(finding.message))
+
+
+def _start(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "..."
