@@ -108,7 +108,7 @@ def progress(task: Task, now_ms: int, view: View, previews: Sequence[str]) -> di
     finished = task.finished_ms if now_ms >= task.finished_ms else None
     return {
         "status": int(_V2_STATUS[status]),
-        "progress": round(task.progress_at(now_ms), 4),
+        "progress": int(task.progress_at(now_ms) * 10_000) / 10_000,  # down: 1 is for tasks that are done
         "eta_relative": task.eta_ms_at(now_ms) / 1000,
         "imgs": _links_v2(task, now_ms, view) if done else None,
         "failed_reason": task.reason if status is Status.FAILED else "",
@@ -157,7 +157,7 @@ def _links_v2(task: Task, now_ms: int, view: View) -> list[str]:
 
 def _nsfw(task: Task, view: View) -> list[dict[str, Any]]:
     found = confidences(
-        prompt=_picture_fields(task)["prompt"] or "",
+        prompt=_picture_fields(task).get("prompt") or "",
         level=task.delivery.nsfw_level,
         seed=task.seed,
         count=task.count,
@@ -169,7 +169,9 @@ def _nsfw(task: Task, view: View) -> list[dict[str, Any]]:
 def _picture_fields(task: Task) -> dict[str, Any]:
     """The part of a request that says what to draw: nested in v3, the whole body in v2."""
     body: dict[str, Any] = orjson.loads(task.body)
-    request: dict[str, Any] = body.get("request", body)
+    if task.operation_id.endswith("V2"):
+        return body
+    request: dict[str, Any] = body["request"]
     return request
 
 
