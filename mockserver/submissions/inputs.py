@@ -82,24 +82,26 @@ class StoredPictures:
 
 
 def decode_picture(text: str, where: str) -> bytes:
-    """The file behind a base64 string, with or without a `data:` prefix (C48).
+    """The file behind a base64 string, with or without a `data:` prefix (C48), on one line or on many.
 
     Raises:
         Refusal: too large, no base64, no PNG, JPEG or WebP, or too many pixels; the reason says which.
     """
+    text = text.strip()
     if text.startswith("data:"):
         _, comma, text = text.partition(",")
         if not comma:
             raise Refusal(
                 Reason.INVALID_IMAGE_FORMAT, f"{where}: a data: URI without a comma; expected base64 of a picture"
             )
+    text = text.replace("\r", "").replace("\n", "")
     if len(text) > MAX_FILE_BYTES * 4 // 3 + 4:
         raise Refusal(
             Reason.IMAGE_FILE_EXCEEDS_MAX_SIZE,
             f"{where}: the picture file has about {len(text) * 3 // 4} bytes; at most {MAX_FILE_BYTES} are allowed",
         )
     try:
-        data = binascii.a2b_base64(text.strip().replace("\r", "").replace("\n", ""), strict_mode=True)
+        data = binascii.a2b_base64(text, strict_mode=True)
     except ValueError:  # binascii.Error, or text beyond ASCII
         shown = text[:24] + ("..." if len(text) > 24 else "")
         raise Refusal(
@@ -115,11 +117,9 @@ def decode_picture(text: str, where: str) -> bytes:
         found = probe(data)
     except NotAPicture as error:
         raise Refusal(Reason.INVALID_IMAGE_FORMAT, f"{where}: {error}; expected a PNG, JPEG or WebP file") from None
-    if found.width * found.height > MAX_PIXELS:
+    if found.pixels > MAX_PIXELS:
         raise Refusal(
             Reason.IMAGE_EXCEEDS_MAX_RESOLUTION,
             f"{where}: {found.width}x{found.height} is more than {MAX_PIXELS} pixels (16 megapixels)",
         )
-    if found.width < 1 or found.height < 1:
-        raise Refusal(Reason.INVALID_IMAGE_SIZE, f"{where}: {found.width}x{found.height} has no pixels")
     return data

@@ -9,12 +9,14 @@ from functools import lru_cache
 from mockserver.core.errors import Reason, Refusal, V2Code
 from mockserver.core.findings import Code, Finding
 from mockserver.core.recipe import ImageType, Recipe
-from mockserver.core.task import Delivery, Status, TaskType
+from mockserver.core.task import Delivery, TaskType
 from mockserver.submissions.inputs import Pictures
 from openapi.catalogue import Catalogue, Kind, Model
 
 RANDOM_SEED = -1
 """A recipe's seed before the world has drawn one."""
+SHOWN_NAME = 120
+"""Characters of an unknown name that a message repeats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,8 @@ class Context:
             state = "is not usable (status 0)" if found else "is not in the model list"
             raise Refusal(
                 Reason.INVALID_REQUEST_BODY,
-                f"{where}: {kind.value} {name!r} {state}; GET /v3/model?filter.types={kind.value} lists the names",
+                f"{where}: {kind.value} {name[:SHOWN_NAME]!r} {state}; "
+                f"GET /v3/model?filter.types={kind.value} lists the names",
                 v2_code=V2Code.MODEL_NOT_EXIST,
             )
         if not found.documented:
@@ -113,11 +116,11 @@ def shared_delivery(
     previews: bool = True,
     ttl_s: int | None = None,
     dedicated: bool = False,
-    webhook_url: str | None = None,
-    test_status: Status | None = None,
-    storage: str | None = None,
 ) -> Delivery:
-    """One `Delivery` for equal options: thousands of finished tasks share a few."""
+    """One `Delivery` for equal options: thousands of finished tasks share a few.
+
+    Only options with few values: texts of clients (a webhook's URL) would be held here for ever.
+    """
     return Delivery(
         image_type=image_type,
         nsfw=nsfw,
@@ -125,9 +128,6 @@ def shared_delivery(
         previews=previews,
         ttl_s=ttl_s,
         dedicated=dedicated,
-        webhook_url=webhook_url,
-        test_status=test_status,
-        storage=storage,
     )
 
 

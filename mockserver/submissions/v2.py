@@ -60,7 +60,7 @@ def read_img2img(body: Json, context: Context) -> Submission:
     if len(sources) > 1:
         context.note(Code.UNDOCUMENTED_MEANING, "init_images", "several source pictures: the first one is used")
     strength = body.get("denoising_strength")
-    noise = body.get("initial_noise_multiplier")
+    noise = _number(body, "initial_noise_multiplier")
     return Submission(
         type=TaskType.IMG_TO_IMG,
         recipe=Recipe(
@@ -145,6 +145,10 @@ def _hires(body: Json, context: Context) -> Hires | None:
     if not body.get("enable_hr"):
         return None
     width, height = int(body.get("hr_resize_x") or 0), int(body.get("hr_resize_y") or 0)
+    if width < 0 or height < 0:
+        raise Refusal(
+            Reason.INVALID_IMAGE_SIZE, f"hr_resize_x, hr_resize_y: {width}x{height} is no size; expected 1 to 2048"
+        )
     scale = float(body.get("hr_scale") or 0.0)
     if width and height:
         if scale not in (0.0, 1.0):
@@ -173,7 +177,7 @@ def _refiner(fields: Json | None, checkpoint: Model | None, context: Context) ->
 def _mask(body: Json, context: Context) -> Mask | None:
     if not body.get("mask"):
         return None
-    blur, fill, padding = body.get("mask_blur"), body.get("inpainting_fill"), body.get("inpaint_full_res_padding")
+    blur, fill, padding = _number(body, "mask_blur"), body.get("inpainting_fill"), body.get("inpaint_full_res_padding")
     return Mask(
         image=context.pictures.take(body, "mask", "mask"),
         blur=4 if blur is None else min(max(int(blur), 0), MAX_MARGIN),
@@ -182,6 +186,17 @@ def _mask(body: Json, context: Context) -> Mask | None:
         full_res=bool(body.get("inpaint_full_res")),
         padding=32 if padding is None else min(max(int(padding), 0), MAX_MARGIN),
     )
+
+
+def _share(value: float) -> float:
+    """Within [0, 1]: no page bounds it, and beyond the ends of the run it means the same."""
+    return min(max(float(value), 0.0), 1.0)
+
+
+def _number(body: Json, name: str) -> float | None:
+    """A number; null and "" stand for none (C52)."""
+    value = body.get(name)
+    return None if value is None or value == "" else float(value)
 
 
 def _control_units(body: Json, checkpoint: Model | None, context: Context) -> tuple[ControlUnit, ...]:
@@ -201,8 +216,8 @@ def _control_units(body: Json, checkpoint: Model | None, context: Context) -> tu
                 image=context.pictures.take(unit, "input_image", f"{where}.input_image"),
                 weight=1.0 if weight is None else float(weight),
                 preprocessor=unit.get("module") or "none",
-                start=0.0 if start is None else float(start),
-                end=1.0 if end is None else float(end),
+                start=0.0 if start is None else _share(start),
+                end=1.0 if end is None else _share(end),
                 mask=context.pictures.take(unit, "mask", f"{where}.mask") if unit.get("mask") else None,
                 fit=Fit(int(unit.get("resize_mode") or 0)),
                 control_mode=int(unit.get("control_mode") or 0),

@@ -8,6 +8,7 @@ The body has passed the schema of the reading in force, so every value has an al
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mockserver.core.errors import Reason, Refusal
@@ -92,11 +93,16 @@ def read_delivery(extra: Mapping[str, Any], context: Context) -> Delivery:
         )
     if webhook:
         context.note(Code.NOT_SIMULATED, "extra.webhook", "this version accepts the URL and sends nothing to it")
-    return shared_delivery(
+    shared = shared_delivery(
         ImageType(extra.get("response_image_type") or "png"),
         bool(extra.get("enable_nsfw_detection")),
         int(extra.get("nsfw_detection_level") or 0),
         dedicated=bool((extra.get("enterprise_plan") or {}).get("enabled")),
+    )
+    if not webhook and storage is None:
+        return shared
+    return replace(
+        shared,
         webhook_url=webhook.get("url"),
         test_status=Status(test_mode["return_task_status"]) if test_mode.get("enabled") else None,
         storage=storage,
