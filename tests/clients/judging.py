@@ -10,8 +10,7 @@ from xml.etree import ElementTree
 
 from PIL import Image
 
-from mockserver.pictures import decode
-from mockserver.pictures.receipt import Receipt
+from mockserver.pictures import Receipt, decode, read_parameters
 
 
 def receipts(folder: Path, names: Sequence[str], *, form: str, size: tuple[int, int]) -> list[Receipt]:
@@ -37,6 +36,15 @@ def check_one_task(found: Sequence[Receipt], *, count: int, seed: int | None = N
     assert all(receipt.exact for receipt in found)
     if seed is not None:
         assert {receipt.seed for receipt in found} == {seed}
+
+
+def check_parameters(folder: Path, names: Sequence[str], *phrases: str) -> None:
+    """Every file says in its `parameters` text that these took part in the picture."""
+    for name in names:
+        text = read_parameters((folder / name).read_bytes())
+        assert text is not None
+        for phrase in phrases:
+            assert phrase in text
 
 
 def check_links(links: Sequence[str], uri: str, task_id: str, *, ttl_s: int) -> None:

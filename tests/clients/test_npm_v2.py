@@ -6,7 +6,7 @@ import pytest
 
 from tests.clients.environments import NPM_V2
 from tests.clients.harness import Driver, Session
-from tests.clients.judging import check_one_task, mean_colour, receipts, s3_error
+from tests.clients.judging import check_one_task, check_parameters, mean_colour, receipts, s3_error
 
 pytestmark = pytest.mark.clients
 
@@ -32,10 +32,11 @@ def test_img2img_sync_keeps_what_the_mask_protects(session: Session) -> None:
     assert blue > red + 50
 
 
-def test_a_control_unit_is_accepted(session: Session) -> None:
+def test_a_control_unit_takes_part_in_the_picture(session: Session) -> None:
     """A unit as the client's typings describe it."""
     report = session.run("controlnet")
     check_one_task(receipts(session.folder, report["files"], form="PNG", size=(384, 256)), count=1, seed=8)
+    check_parameters(session.folder, report["files"], "control_v11p_sd15_canny", "My prompt is more important")
 
 
 def test_the_hires_pass_gives_the_target_size(session: Session) -> None:
@@ -44,11 +45,12 @@ def test_the_hires_pass_gives_the_target_size(session: Session) -> None:
     check_one_task(receipts(session.folder, report["files"], form="PNG", size=(768, 512)), count=1, seed=9)
 
 
-def test_the_clients_lora_list_becomes_a_tag_that_is_accepted(session: Session) -> None:
+def test_the_clients_lora_list_becomes_a_tag_that_takes_part_in_the_picture(session: Session) -> None:
     """The client appends the tag to the prompt of the object that it was given."""
     report = session.run("loras")
     assert report["prompt"].endswith(", <lora:add_detail_44319:0.6>")
     check_one_task(receipts(session.folder, report["files"], form="PNG", size=(384, 256)), count=1, seed=10)
+    check_parameters(session.folder, report["files"], "Lora hashes", "add_detail_44319")
 
 
 def test_progress_by_hand_ends_with_links(session: Session) -> None:

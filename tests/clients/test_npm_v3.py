@@ -6,7 +6,7 @@ import pytest
 
 from tests.clients.environments import NPM_V3
 from tests.clients.harness import Driver, Session
-from tests.clients.judging import check_links, check_one_task, receipts, s3_error
+from tests.clients.judging import check_links, check_one_task, check_parameters, receipts, s3_error
 
 pytestmark = pytest.mark.clients
 
@@ -36,10 +36,11 @@ def test_img2img_takes_bare_base64(session: Session) -> None:
     check_one_task(receipts(session.folder, report["files"], form="JPEG", size=(512, 512)), count=1, seed=7)
 
 
-def test_a_control_unit_is_accepted(session: Session) -> None:
-    """A unit as the client's typings describe it gives a WebP picture."""
+def test_a_control_unit_takes_part_in_the_picture(session: Session) -> None:
+    """A unit as the client's typings describe it, and a WebP picture."""
     report = session.run("controlnet")
     check_one_task(receipts(session.folder, report["files"], form="WEBP", size=(512, 384)), count=1, seed=8)
+    check_parameters(session.folder, report["files"], "ControlNet 0", "control_v11p_sd15_canny", "Module: canny")
 
 
 def test_hires_fix_gives_the_target_size(session: Session) -> None:
@@ -48,10 +49,11 @@ def test_hires_fix_gives_the_target_size(session: Session) -> None:
     check_one_task(receipts(session.folder, report["files"], form="WEBP", size=(768, 512)), count=1, seed=9)
 
 
-def test_loras_and_embeddings_are_accepted(session: Session) -> None:
+def test_loras_and_embeddings_take_part_in_the_picture(session: Session) -> None:
     """A LoRA and an embedding as the typings describe them."""
     report = session.run("loras")
     check_one_task(receipts(session.folder, report["files"], form="PNG", size=(512, 384)), count=1, seed=10)
+    check_parameters(session.folder, report["files"], "<lora:add_detail_44319:0.6>", "badhandv4_16755")
 
 
 def test_nsfw_results_are_complete(session: Session) -> None:

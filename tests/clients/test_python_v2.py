@@ -6,7 +6,7 @@ import pytest
 
 from tests.clients.environments import PYTHON_V2
 from tests.clients.harness import Driver, Session
-from tests.clients.judging import check_one_task, mean_colour, receipts, s3_error
+from tests.clients.judging import check_one_task, check_parameters, mean_colour, receipts, s3_error
 
 pytestmark = pytest.mark.clients
 
@@ -42,10 +42,11 @@ def test_img2img_keeps_what_the_mask_protects(session: Session) -> None:
     assert blue > red + 50
 
 
-def test_a_control_unit_is_accepted(session: Session) -> None:
+def test_a_control_unit_takes_part_in_the_picture(session: Session) -> None:
     """The client's enums arrive as the documented strings and numbers."""
     report = session.run("controlnet")
     check_one_task(receipts(session.folder, report["files"], form="PNG", size=(512, 512)), count=1, seed=8)
+    check_parameters(session.folder, report["files"], "control_v11p_sd15_canny", "My prompt is more important")
 
 
 def test_the_hires_pass_doubles_the_size(session: Session) -> None:
@@ -54,11 +55,12 @@ def test_the_hires_pass_doubles_the_size(session: Session) -> None:
     check_one_task(receipts(session.folder, report["files"], form="PNG", size=(768, 512)), count=1, seed=9)
 
 
-def test_a_lora_tag_in_the_prompt_is_accepted(session: Session) -> None:
-    """The client's helper writes the tag; the picture is made."""
+def test_a_lora_tag_in_the_prompt_takes_part_in_the_picture(session: Session) -> None:
+    """The client's helper writes the tag; the server takes it as a LoRA."""
     report = session.run("loras")
     assert report["prompt"] == "a cup of tea, <lora:add_detail_44319:0.6>"
     check_one_task(receipts(session.folder, report["files"], form="PNG", size=(512, 512)), count=1, seed=10)
+    check_parameters(session.folder, report["files"], "Lora hashes", "add_detail_44319")
 
 
 def test_progress_shows_previews_verdicts_and_times(session: Session) -> None:

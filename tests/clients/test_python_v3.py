@@ -6,7 +6,7 @@ import pytest
 
 from tests.clients.environments import PYTHON_V2, PYTHON_V3
 from tests.clients.harness import Driver, Session
-from tests.clients.judging import check_links, check_one_task, mean_colour, receipts, s3_error
+from tests.clients.judging import check_links, check_one_task, check_parameters, mean_colour, receipts, s3_error
 
 pytestmark = pytest.mark.clients
 
@@ -69,10 +69,11 @@ def test_img2img_without_steps_is_accepted(session: Session) -> None:
     check_one_task(receipts(session.folder, report["files"], form="JPEG", size=(512, 512)), count=1)
 
 
-def test_a_control_unit_is_accepted_and_changes_the_picture(session: Session) -> None:
-    """The control unit of the client's own class takes part in the recipe."""
+def test_a_control_unit_takes_part_in_the_picture(session: Session) -> None:
+    """The control unit of the client's own class arrives with its model, preprocessor and weight."""
     report = session.run("controlnet")
     check_one_task(receipts(session.folder, report["files"], form="WEBP", size=(512, 512)), count=1, seed=8)
+    check_parameters(session.folder, report["files"], "ControlNet 0", "control_v11p_sd15_canny", "Module: canny")
 
 
 def test_hires_fix_gives_the_target_size(session: Session) -> None:
@@ -81,16 +82,18 @@ def test_hires_fix_gives_the_target_size(session: Session) -> None:
     check_one_task(receipts(session.folder, report["files"], form="WEBP", size=(768, 512)), count=1, seed=9)
 
 
-def test_loras_and_embeddings_are_accepted(session: Session) -> None:
-    """The client's LoRA and embedding classes make a picture of their own."""
+def test_loras_and_embeddings_take_part_in_the_picture(session: Session) -> None:
+    """The client's LoRA and embedding classes arrive with name and weight."""
     report = session.run("loras")
     check_one_task(receipts(session.folder, report["files"], form="PNG", size=(512, 512)), count=1, seed=10)
+    check_parameters(session.folder, report["files"], "<lora:add_detail_44319:0.6>", "badhandv4_16755")
 
 
 def test_a_refiner_goes_with_an_sdxl_checkpoint(session: Session) -> None:
     """The refiner object is accepted beside an SDXL checkpoint."""
     report = session.run("refiner")
     check_one_task(receipts(session.folder, report["files"], form="JPEG", size=(768, 768)), count=1, seed=11)
+    check_parameters(session.folder, report["files"], "Refiner switch at: 0.7")
 
 
 def test_nsfw_results_are_complete(session: Session) -> None:
