@@ -1,0 +1,94 @@
+# `make` alone lists the targets. Every target sets up what it needs, once; stamp files inside the environments say with what.
+PYTHON ?= python3
+PORT ?= 4280
+ARGS ?=
+REDOCLY := @redocly/cli@2.77.0
+
+VENV := .venv
+RUN_VENV := .venv-run
+BIN := $(VENV)/bin
+SETUP := $(VENV)/.made
+BASE := $(RUN_VENV)/.made
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help setup run clients test fmt lint types generated generate check bench lint-openapi wheel lock clean
+
+help: ## list the targets
+	@echo "make TARGET [PYTHON=python3.12] [PORT=4280] [ARGS='...']"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(SETUP) ## make .venv with everything that the tests need
+
+run: $(BASE) ## start the mock on PORT (4280) from an environment of its own with the base install
+	@$(RUN_VENV)/bin/novita-mock --port $(PORT) $(ARGS)
+
+clients: $(SETUP) ## install the vendor's own clients below .clients (needs node and npm)
+	@command -v npm >/dev/null || { echo "the JavaScript clients need node and npm; CLIENTS=no leaves the client tests out"; exit 2; }
+	@$(BIN)/python -m tests.clients.environments
+
+CLIENTS ?= yes
+test: $(SETUP) $(if $(filter yes,$(CLIENTS)),clients) ## run the tests (CLIENTS=no: without the vendor's clients)
+	$(BIN)/python -m pytest $(if $(filter yes,$(CLIENTS)),,-m 'not clients') $(ARGS)
+
+fmt: $(SETUP) ## format the code and repair what the linter can
+	$(BIN)/ruff check --fix --quiet
+	$(BIN)/ruff format
+
+lint: $(SETUP) ## look for format and lint errors
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+types: $(SETUP) ## check the types
+	$(BIN)/mypy
+
+generate: $(SETUP) ## write the generated files again
+	$(BIN)/python -m openapi.build
+
+generated: $(SETUP) ## look for generated files that are out of date
+	$(BIN)/python -m openapi.build --check
+
+check: lint types generated test ## everything that CI demands
+
+bench: $(SETUP) ## compare speed with the limit and other mock servers (wrk; npm for the others); ARGS=--write keeps the table
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lint-openapi: ## lint the document with redocly (needs npm)
+	@command -v npx >/dev/null || { echo "redocly comes from npm: install node and npm"; exit 2; }
+	npx --yes $(REDOCLY) lint openapi/openapi.yaml
+
+wheel: $(SETUP) ## build the wheel into dist/, install it into a clean environment and ask it
+	rm -rf dist build/wheel-venv
+	$(BIN)/python -m hatchling build -t wheel
+	$(PYTHON) -m venv build/wheel-venv
+	build/wheel-venv/bin/pip install --quiet dist/*.whl
+	$(PYTHON) .ci/ask.py build/wheel-venv/bin/novita-mock
+
+lock: ## take the newest versions and write constraints.txt
+	rm -rf build/lock-venv
+	$(PYTHON) -m venv build/lock-venv
+	build/lock-venv/bin/pip install --quiet '.[dev]'
+	{ head -1 constraints.txt; build/lock-venv/bin/pip list --format=freeze | grep -vE '^(novita-mock|pip|setuptools)=' | sort -f; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+
+clean: ## remove environments, caches and builds
+	rm -rf $(VENV) $(RUN_VENV) .clients .bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(SETUP): pyproject.toml constraints.txt
+	@$(call make_venv,$(VENV))
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(BASE): pyproject.toml
+	@$(call make_venv,$(RUN_VENV))
+	@echo "installing into $(RUN_VENV)"
+	@$(RUN_VENV)/bin/pip install --quiet --editable .
+	@touch $@
+
+define make_venv
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, such as make PYTHON=python3.12"; exit 2; }
+@test -x $(1)/bin/pip || $(PYTHON) -m venv $(1)
+endef
