@@ -247,7 +247,7 @@ def test_two_models_may_not_answer_to_one_name() -> None:
 
 def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
     """The error says which file, and what makes it."""
-    with pytest.raises(CatalogueError, match=r"absent\.json: No such file.*openapi\.build"):
+    with pytest.raises(CatalogueError, match=r"absent\.json: cannot be read .No such file.*openapi\.build"):
         load_catalogue(tmp_path / "absent.json")
     (tmp_path / "broken.json").write_text("{", encoding="utf-8")
     with pytest.raises(CatalogueError, match=r"broken\.json: not JSON"):
