@@ -1,0 +1,133 @@
+"""Finding the receipt in a picture: the cells' brightness is measured, and the checksum says which reading is right.
+
+A picture at the end of somebody's pipeline may be scaled down, blurred, recompressed, written on, or laid on another
+ground. So several readings are tried (how much to sharpen, what to compare a cell with, which is light and which is
+dark), from the plainest on. The first whose checksum fits wins; none is ever guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from PIL import Image
+
+from .errors import NotAReceipt
+from .inputs import opened
+from .measuring import cell_means
+from .probe import probe
+from .receipt import CELLS, SIDE, Receipt, read_cells
+
+MOST_PIXELS = 1 << 25
+"""Pictures beyond 33 megapixels are not decoded."""
+_SMALLEST_SIDE = SIDE
+_SHARPENINGS = (0.0, 0.5, 0.9, 1.4)
+
+
+def receipt_in_file(data: bytes) -> Receipt:
+    """The receipt in a file's pixels.
+
+    Raises:
+        NotAPicture: not a picture file, or one that breaks off.
+        NotAReceipt: a picture without a receipt, with a damaged one, or too large or too small to look at.
+    """
+    header = probe(data)
+    if header.pixels > MOST_PIXELS:
+        raise NotAReceipt(f"{header.width} x {header.height} pixels: not decoded, the limit is {MOST_PIXELS}")
+    return receipt_in_image(opened(data, (1024, 1024), MOST_PIXELS))
+
+
+def receipt_in_image(image: Image.Image) -> Receipt:
+    """The receipt in a decoded picture.
+
+    Raises:
+        NotAReceipt: there is none, it is damaged, or the picture has fewer than 16 pixels on a side.
+    """
+    if min(image.size) < _SMALLEST_SIDE:
+        raise NotAReceipt(f"{image.width} x {image.height} pixels cannot hold {SIDE} x {SIDE} cells")
+    damaged: NotAReceipt | None = None
+    for grey in _grounds(image):
+        for cells in _readings(grey):
+            try:
+                if receipt := read_cells(cells):
+                    return receipt
+            except NotAReceipt as error:
+                damaged = error
+    raise damaged or NotAReceipt("no receipt pattern")
+
+
+def _grounds(image: Image.Image) -> Iterator[Image.Image]:
+    """The picture in grey; one with transparent parts as it looks on black, on white, and without its alpha."""
+    if not image.has_transparency_data:
+        yield image.convert("L")
+        return
+    layer = image.convert("RGBA")
+    for ground in ("black", "white"):
+        yield Image.alpha_composite(Image.new("RGBA", image.size, ground), layer).convert("L")
+    yield layer.convert("RGB").convert("L")
+
+
+def _readings(grey: Image.Image) -> Iterator[list[float]]:
+    """Soft values of the 256 cells, above 0 for light, from the plainest reading to the boldest."""
+    for means in cell_means(grey):
+        for sharpening in _SHARPENINGS:
+            sharp = _sharpened(means, sharpening) if sharpening else means
+            for compared in (_by_row(sharp), _by_neighbours(sharp), _by_all(sharp)):
+                yield compared
+                yield [-value for value in compared]
+
+
+def _sharpened(means: list[float], amount: float) -> list[float]:
+    """Each cell moved away from the mean of its four neighbours: undoes blur and coarse scaling."""
+    sharp = []
+    for cell, value in enumerate(means):
+        row, column = divmod(cell, SIDE)
+        around = [
+            means[y * SIDE + x]
+            for y, x in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1))
+            if 0 <= y < SIDE and 0 <= x < SIDE
+        ]
+        sharp.append(value + amount * (value - sum(around) / len(around)))
+    return sharp
+
+
+def _by_row(means: list[float]) -> list[float]:
+    """Compared with the middle between the light and the dark cells of the same row."""
+    compared: list[float] = []
+    for start in range(0, CELLS, SIDE):
+        row = means[start : start + SIDE]
+        middle = _middle(row)
+        compared += [value - middle for value in row]
+    return compared
+
+
+def _by_neighbours(means: list[float]) -> list[float]:
+    """Compared with the mean of the 5 x 5 cells around: follows slow changes of light."""
+    compared = []
+    for cell, value in enumerate(means):
+        row, column = divmod(cell, SIDE)
+        rows = range(max(0, row - 2), min(SIDE, row + 3))
+        first, last = max(0, column - 2), min(SIDE, column + 3)
+        around = [sum(means[y * SIDE + first : y * SIDE + last]) for y in rows]
+        compared.append(value - sum(around) / (len(rows) * (last - first)))
+    return compared
+
+
+def _by_all(means: list[float]) -> list[float]:
+    """Compared with one middle for the whole picture."""
+    middle = _middle(means)
+    return [value - middle for value in means]
+
+
+def _middle(values: list[float]) -> float:
+    """The value that parts light from dark best: both groups' means lie equally far from it (two-means in one line)."""
+    middle = (min(values) + max(values)) / 2
+    for _ in range(8):
+        light = [value for value in values if value > middle]
+        dark = [value for value in values if value <= middle]
+        if not light or not dark:
+            break
+        moved = (sum(light) / len(light) + sum(dark) / len(dark)) / 2
+        if abs(moved - middle) < 0.25:
+            break
+        middle = moved
+    return middle
