@@ -111,6 +111,8 @@ class Operation:
     reasons: Mapping[int, tuple[str, ...]]
     key_forms: tuple[KeyForm, ...]
     unknown_parameters_because: tuple[str, ...]
+    pictures_per_minute: int | None = None
+    """The documented rate limit, where the operation has one."""
 
     def is_valid(self, body: object, reading: Reading) -> bool:
         """Whether the body is accepted; True for an operation without one."""
@@ -217,6 +219,7 @@ class Document:
                     reasons=MappingProxyType(dict(self._reasons(operation))),
                     key_forms=tuple(self._key_forms(path)),
                     unknown_parameters_because=tuple(tolerance.get("because", ())),
+                    pictures_per_minute=operation.get("x-rate-limit", {}).get("pictures-per-minute"),
                 )
 
     def _parameter(self, raw: JsonObject, path: str, method: str) -> Parameter:

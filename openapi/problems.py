@@ -87,7 +87,7 @@ def _range(schema: JsonObject) -> str:
     if low is not None and high is not None:
         return f" from {low} to {high}"
     parts = [
-        *([f"at least {low}"] if low is not None else []),
+        *([f"of at least {low}"] if low is not None else []),
         *([f"above {above}"] if above is not None else []),
         *([f"at most {high}"] if high is not None else []),
         *([f"below {below}"] if below is not None else []),

@@ -62,7 +62,7 @@ class Parameter:
         problems = self._refusals(value)
         return (None if problems else value), problems
 
-    def _refusals(self, value: QueryValue) -> Iterator[Problem] | list[Problem]:
+    def _refusals(self, value: QueryValue) -> list[Problem]:
         found = self.validator.problems(value)
         return [replace(problem, path=(self.name,), where=self.location) for problem in found]
 

@@ -106,10 +106,12 @@ def _tolerant_security(old: JsonObject, copy: JsonObject) -> None:
     """Offer the stand-in forms of a key beside the documented one, where they are taken."""
     schemes = old.get("components", {}).get("securitySchemes", {})
     stand_ins = {name: scheme["x-tolerated"] for name, scheme in schemes.items() if _stands_in(scheme)}
-    everywhere = [{name: []} for name, form in stand_ins.items() if "paths" not in form]
+    everywhere: list[JsonObject] = [{name: []} for name, form in stand_ins.items() if "paths" not in form]
     copy["security"] = [*copy.get("security", []), *everywhere]
     for path, item in copy.get("paths", {}).items():
-        here = [{name: []} for name, form in stand_ins.items() if "paths" in form and path.startswith(form["paths"])]
+        here: list[JsonObject] = [
+            {name: []} for name, form in stand_ins.items() if "paths" in form and path.startswith(form["paths"])
+        ]
         for operation in item.values() if here else ():
             operation["security"] = [*copy["security"], *here]
 

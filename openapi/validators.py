@@ -64,63 +64,63 @@ class Validator:
         return self._compiled
 
     def _explain(self, error: ValidationError, value: object) -> Iterator[Problem]:
-        keyword = error.kind.name
+        from jsonschema_rs import ValidationErrorKind as Kind
+
         path = tuple(error.instance_path)
-        here = _at(value, path)
-        trail = list(_trail(self._root, error.evaluation_path[:-1]))
-        schema = trail[-1]
-        if keyword in ("anyOf", "oneOf"):
-            branch = _likeliest(getattr(error.kind, "context", ()), path)
-            if branch:
-                for inner in branch:
+        schema = self._trail(error)[-1]
+        match error.kind:
+            case Kind.AnyOf(context=branches) | Kind.OneOfNotValid(context=branches):
+                meant = _likeliest(branches, path)
+                for inner in meant:
                     yield from self._explain(inner, value)
+                if meant:
+                    return
+            case Kind.Required(property=name):
+                message = f"this field is missing; expected {self._field(schema, name)}"
+                yield self._problem(error, (*path, name), "nothing", message)
                 return
-        if keyword == "required":
-            name = error.kind.property
-            yield self._problem(
-                error, (*path, name), None, f"this field is missing; expected {self._field(schema, name)}"
-            )
-        elif keyword == "additionalProperties":
-            known = list(schema.get("properties", {}))
-            for name in error.kind.unexpected[:MOST_PROBLEMS]:
-                message = f"no such field is documented{perhaps(name, known)}"
-                yield self._problem(error, (*path, name), _at(value, (*path, name)), message)
-        else:
-            yield self._problem(error, path, here, self._expectation(keyword, schema, here))
+            case Kind.AdditionalProperties(unexpected=names):
+                known = list(schema.get("properties", {}))
+                for name in names[:MOST_PROBLEMS]:
+                    shown = show(_at(value, (*path, name)))
+                    yield self._problem(
+                        error, (*path, name), shown, f"no such field is documented{perhaps(name, known)}"
+                    )
+                return
+            case Kind.Not() if "required" in schema["not"]:
+                for name in schema["not"]["required"]:
+                    shown = show(_at(value, (*path, name)))
+                    yield self._problem(error, (*path, name), shown, schema["not"]["description"])
+                return
+        here = _at(value, path)
+        yield self._problem(error, path, show(here), self._expectation(error.kind.name, schema, here))
 
     def _expectation(self, keyword: str, schema: JsonObject, value: object) -> str:
         if keyword == "not":
-            refused = schema["not"]
-            if "enum" in refused:
-                return f"{show(value)} does not go with the rest of the request; {schema.get('description', '')}".strip(
-                    "; "
-                )
-            return f"this field is not taken: {', '.join(refused.get('required', ()))}"
-        got = (
-            f"{len(value)} characters"
-            if keyword in ("minLength", "maxLength") and isinstance(value, str)
-            else show(value)
-        )
-        hint = perhaps(value, schema.get("enum", ()))
-        return f"expected {describe(self._root, schema)}, got {got}{hint}"
+            return f"{show(value)} is not taken here. {schema['not']['description']}"
+        counted = keyword in ("minLength", "maxLength") and isinstance(value, str)
+        got = f"{len(str(value))} characters" if counted else show(value)
+        return f"expected {describe(self._root, schema)}, got {got}{perhaps(value, schema.get('enum', ()))}"
 
     def _field(self, schema: JsonObject, name: str) -> str:
         field = schema.get("properties", {}).get(name)
         return describe(self._root, field) if field else "a value"
 
-    def _problem(self, error: ValidationError, path: tuple[Step, ...], value: object, message: str) -> Problem:
+    def _problem(self, error: ValidationError, path: tuple[Step, ...], shown: str, message: str) -> Problem:
         keyword = error.kind.name
-        trail = list(_trail(self._raw, error.evaluation_path[:-1])) if self._reading is Reading.DOCUMENTED else []
-        missing = path[-1] if keyword == "required" else None
-        described = list(_trail(self._root, error.evaluation_path[:-1]))
+        missing = str(path[-1]) if keyword == "required" else None
+        raw = list(_trail(self._raw, error.evaluation_path[:-1])) if self._reading is Reading.DOCUMENTED else []
         return Problem(
             path=path,
             keyword=keyword,
             message=message,
-            value_repr="nothing" if missing is not None else show(value),
-            because=_because(trail, keyword, missing),
-            cites=tuple(dict.fromkeys(_cited(described))),
+            value_repr=shown,
+            because=_because(raw, keyword, missing),
+            cites=_cited(self._trail(error), keyword, missing),
         )
+
+    def _trail(self, error: ValidationError) -> list[JsonObject]:
+        return list(_trail(self._root, error.evaluation_path[:-1]))
 
 
 def _at(value: Any, path: Sequence[Step]) -> object:
@@ -159,29 +159,28 @@ def _misses(error: ValidationError, path: tuple[Step, ...]) -> bool:
     return tuple(error.instance_path) == path and error.kind.name in ("type", "enum", "const")
 
 
-def _because(trail: Sequence[JsonObject], keyword: str, missing: Step | None) -> tuple[str, ...]:
+def _because(trail: Sequence[JsonObject], keyword: str, missing: str | None) -> tuple[str, ...]:
     """The reasons of the innermost tolerance that answers for a refusal by `keyword`."""
     for distance, schema in enumerate(reversed(trail)):
-        field = schema.get("properties", {}).get(missing, {}) if missing is not None and not distance else {}
-        tolerance = field.get("x-tolerated", {}) if isinstance(field, dict) else {}
-        if tolerance.get("optional"):
-            return tuple(tolerance["because"])
-        tolerance = schema.get("x-tolerated") or {}
-        if not isinstance(tolerance, dict):
-            continue
-        at_place = not distance and (
-            keyword in tolerance.get("keywords", {})
-            or (keyword == "additionalProperties" and "unknown-fields" in tolerance)
-        )
-        if at_place or (keyword != "additionalProperties" and ("values" in tolerance or "also" in tolerance)):
+        tolerance = schema.get("x-tolerated", {})
+        if not distance:
+            field = schema.get("properties", {}).get(missing, {}).get("x-tolerated", {})
+            if field.get("optional"):
+                return tuple(field["because"])
+            if keyword == "additionalProperties":
+                return tuple(tolerance.get("unknown-fields", ()))
+            if keyword in tolerance.get("keywords", {}):
+                return tuple(tolerance["because"])
+        if "values" in tolerance or "also" in tolerance:
             return tuple(tolerance["because"])
     return ()
 
 
-def _cited(trail: Sequence[JsonObject]) -> Iterator[str]:
-    """The ids that the descriptions nearest to a place name."""
-    for schema in reversed(trail):
-        text = schema.get("description")
-        if isinstance(text, str):
-            yield from _CITED.findall(text)
-            return
+def _cited(trail: Sequence[JsonObject], keyword: str, missing: str | None) -> tuple[str, ...]:
+    """The ids that the nearest description names."""
+    field = trail[-1].get("properties", {}).get(missing, {})
+    refusal = trail[-1].get("not", {}) if keyword == "not" else {}
+    for schema in (field, refusal, *reversed(trail)):
+        if "description" in schema:
+            return tuple(dict.fromkeys(_CITED.findall(schema["description"])))
+    return ()

@@ -49,7 +49,7 @@ KEYWORDS: dict[str, dict[str, Rule]] = {
     "tag": _data("name", "description"),
     "path": dict.fromkeys(("get", "post"), "operation"),
     "operation": {
-        **_data("operationId", "tags", "deprecated", "summary", "description", "security"),
+        **_data("operationId", "tags", "deprecated", "summary", "description", "security", "x-rate-limit"),
         "externalDocs": "link-out",
         "parameters": "list:parameter",
         "requestBody": "body",
@@ -142,17 +142,18 @@ def check(document: JsonObject) -> None:
 
     Raises:
         UnknownKeyword: a keyword outside the table.
-        BrokenDocument: a `$ref` that leads nowhere, a `because` without an entry in `x-references`, a meaning for a
-            value that is not in the enum, `optional` on a field that is not required, an operationId used twice.
+        BrokenDocument: a `$ref` that leads nowhere, a reason without an entry in `x-references`, a meaning for a value
+            that is not in the enum, `optional` on a field that is not required, an operationId used twice.
     """
     references = document.get("x-references", {})
     operations: set[str] = set()
     for pointer, kind, node in walk(document):
         if "$ref" in node:
             resolve(document, node["$ref"], pointer)
-        for cited in node.get("because", ()):
-            if cited not in references:
-                raise BrokenDocument(f"{pointer}/because", f"{cited} is not in x-references")
+        for keyword in ("because", "unknown-fields"):
+            for cited in node.get(keyword, ()):
+                if cited not in references:
+                    raise BrokenDocument(f"{pointer}/{keyword}", f"{cited} is not in x-references")
         if "x-meanings" in node:
             words = {str(value) for value in node.get("enum", ()) if value is not None}
             if words != set(node["x-meanings"]):
