@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import json
 import re
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
 
-from tests.clients.environments import ENVIRONMENTS, LOCKS, SET_UP, Environment, Language, MissingEnvironment, main
+from tests.clients.environments import (
+    ENVIRONMENTS,
+    LOCKS,
+    PYTHON_V2,
+    PYTHON_V3,
+    SET_UP,
+    Environment,
+    Language,
+    MissingEnvironment,
+    main,
+)
 
 
 @pytest.fixture(params=ENVIRONMENTS, ids=lambda environment: environment.name)
@@ -43,6 +56,24 @@ def test_package_locks_name_no_host() -> None:
         assert "://" not in text
         packages = json.loads(text)["packages"]
         assert all("integrity" in package for name, package in packages.items() if name)
+
+
+@pytest.mark.clients
+@pytest.mark.parametrize("environment", [PYTHON_V3, PYTHON_V2], ids=lambda environment: environment.name)
+def test_the_python_clients_are_unmodified(environment: Environment) -> None:
+    """Every file of the client has the digest that its published wheel records."""
+    environment.require()
+    (record,) = environment.folder.glob(
+        f"lib/python3.*/site-packages/novita_client-{environment.version}.dist-info/RECORD"
+    )
+    with record.open(newline="") as lines:
+        digests = {
+            name: digest for name, digest, _ in csv.reader(lines) if name.startswith("novita_client/") and digest
+        }
+    assert "novita_client/novita.py" in digests
+    for name, digest in digests.items():
+        content = (record.parents[1] / name).read_bytes()
+        assert digest == "sha256=" + urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
 
 
 def test_a_missing_environment_names_the_command_that_makes_it(tmp_path: Path) -> None:
