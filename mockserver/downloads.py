@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mockserver.answers import picture_path_v2, picture_path_v3
+from mockserver.control.app import ALL_METHODS
 from mockserver.core.findings import Code, Finding
 from mockserver.core.journal import KEPT_HEADERS
 from mockserver.core.links import BadLink, LinkFault
@@ -56,8 +57,8 @@ def picture_routes(mock: Mock) -> list[Route]:
     return [
         Route("/prod/{task_id}/{name}", v3, methods=["GET", "HEAD"]),
         Route("/v2_prod/{name}", v2, methods=["GET", "HEAD"]),
-        Route("/prod/{rest:path}", missing, methods=None),
-        Route("/v2_prod/{rest:path}", missing, methods=None),
+        Route("/prod/{rest:path}", missing, methods=ALL_METHODS),
+        Route("/v2_prod/{rest:path}", missing, methods=ALL_METHODS),
     ]
 
 

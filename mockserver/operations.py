@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
-from openapi.document import Operation, Problem, Reading
 
 from mockserver import answers
 from mockserver.core.errors import Reason, Refusal, V2Code
@@ -27,6 +26,7 @@ from mockserver.submissions.inputs import Pictures, StoredPictures, SubmittedPic
 from mockserver.submissions.submission import Context, Reader
 from mockserver.world import World
 from openapi.catalogue import Kind, Source, Visibility
+from openapi.document import Operation, Problem, Reading
 
 MAX_PROBLEMS_SHOWN = 5
 DEFAULT_PAGE = 20
@@ -135,7 +135,7 @@ def _submit(call: Call) -> Task:
             )
             for problem in problems
         )
-    pictures = SubmittedPictures(call.mock.inputs)
+    pictures = SubmittedPictures(call.mock.inputs, call.mock.document.picture_limits)
     context = _context(operation.operation_id, call.mock, pictures)
     submission = READERS[operation.operation_id](body, context)
     call.findings.extend(submission.findings)
@@ -272,7 +272,8 @@ def _previews(task: Task, now_ms: int, mock: Mock) -> list[str]:
 
 def _offset(cursor: str) -> int:
     """The offset a cursor stands for; anything but `c_<number>` is one of the service's own that we never gave
-    out."""
+    out.
+    """
     text = cursor.removeprefix("c_").removeprefix("c_")  # a helper of the Python client prefixes our own once more
     if not cursor:
         return 0

@@ -11,7 +11,6 @@ import httpx
 import orjson
 import pytest
 from hypothesis import HealthCheck, settings
-from openapi.document import Document, load
 from starlette.applications import Starlette
 
 from mockserver.app import create_app
@@ -19,6 +18,7 @@ from mockserver.core.clock import ClockMode
 from mockserver.mock import Mock, Parts
 from mockserver.parts.wall import FakeWall
 from mockserver.settings import Settings
+from openapi.document import Document, load
 
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("dev")

@@ -22,6 +22,9 @@ from mockserver.mock import Mock
 PREFIX = "/__mock"
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
+ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+"""Every method reaches our endpoints, so that a wrong one is answered by them."""
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -45,9 +48,9 @@ def control_routes(mock: Mock, resources: Sequence[Resource], version: str) -> l
         by_path.setdefault(resource.path, {})[resource.method] = resource
     routes: list[BaseRoute] = [Route(f"{PREFIX}/openapi.json", openapi, methods=["GET"])]
     for path, methods in by_path.items():
-        routes.append(Route(PREFIX + path, _endpoint(mock, methods), methods=None))
-    routes.append(Route(PREFIX + "/{rest:path}", unknown, methods=None))
-    routes.append(Route(PREFIX, unknown, methods=None))
+        routes.append(Route(PREFIX + path, _endpoint(mock, methods), methods=ALL_METHODS))
+    routes.append(Route(PREFIX + "/{rest:path}", unknown, methods=ALL_METHODS))
+    routes.append(Route(PREFIX, unknown, methods=ALL_METHODS))
     return routes
 
 

@@ -14,11 +14,7 @@ from typing import Protocol
 from mockserver.core.errors import Reason, Refusal
 from mockserver.parts.inputs import InputStore
 from mockserver.pictures import NotAPicture, probe
-
-MAX_FILE_BYTES = 10 * 1024 * 1024
-"""10 MB (C43)."""
-MAX_PIXELS = 16 * 1024 * 1024
-"""16 megapixels (C43)."""
+from openapi.document import PictureLimits
 
 _REFERENCE = "mock-input:"
 
@@ -41,15 +37,16 @@ class SubmittedPictures:
         taken: whether the body was changed.
     """
 
-    __slots__ = ("_store", "taken")
+    __slots__ = ("_limits", "_store", "taken")
 
-    def __init__(self, store: InputStore) -> None:
+    def __init__(self, store: InputStore, limits: PictureLimits) -> None:
         self._store = store
+        self._limits = limits
         self.taken = False
 
     def take(self, holder: dict[str, object] | list[object], key: str | int, where: str) -> bytes:
         """See `Pictures.take`."""
-        data = decode_picture(str(holder[key]), where)  # type: ignore[index]  # key fits its holder
+        data = decode_picture(str(holder[key]), where, self._limits)  # type: ignore[index]  # key fits its holder
         name = blake2b(data, digest_size=16).hexdigest()
         self._store.put(name, data)
         holder[key] = _REFERENCE + name  # type: ignore[index]  # key fits its holder
@@ -81,7 +78,7 @@ class StoredPictures:
         return data
 
 
-def decode_picture(text: str, where: str) -> bytes:
+def decode_picture(text: str, where: str, limits: PictureLimits) -> bytes:
     """The file behind a base64 string, with or without a `data:` prefix (C48), on one line or on many.
 
     Raises:
@@ -95,10 +92,10 @@ def decode_picture(text: str, where: str) -> bytes:
                 Reason.INVALID_IMAGE_FORMAT, f"{where}: a data: URI without a comma; expected base64 of a picture"
             )
     text = text.replace("\r", "").replace("\n", "")
-    if len(text) > MAX_FILE_BYTES * 4 // 3 + 4:
+    if len(text) > limits.max_bytes * 4 // 3 + 4:
         raise Refusal(
             Reason.IMAGE_FILE_EXCEEDS_MAX_SIZE,
-            f"{where}: the picture file has about {len(text) * 3 // 4} bytes; at most {MAX_FILE_BYTES} are allowed",
+            f"{where}: the picture file has about {len(text) * 3 // 4} bytes; at most {limits.max_bytes} are allowed",
         )
     try:
         data = binascii.a2b_base64(text, strict_mode=True)
@@ -108,18 +105,18 @@ def decode_picture(text: str, where: str) -> bytes:
             Reason.INVALID_IMAGE_FORMAT,
             f"{where}: {shown!r} is not base64; expected base64 of a PNG, JPEG or WebP file",
         ) from None
-    if len(data) > MAX_FILE_BYTES:
+    if len(data) > limits.max_bytes:
         raise Refusal(
             Reason.IMAGE_FILE_EXCEEDS_MAX_SIZE,
-            f"{where}: the picture file has {len(data)} bytes; at most {MAX_FILE_BYTES} are allowed",
+            f"{where}: the picture file has {len(data)} bytes; at most {limits.max_bytes} are allowed",
         )
     try:
         found = probe(data)
     except NotAPicture as error:
         raise Refusal(Reason.INVALID_IMAGE_FORMAT, f"{where}: {error}; expected a PNG, JPEG or WebP file") from None
-    if found.pixels > MAX_PIXELS:
+    if found.pixels > limits.max_pixels:
         raise Refusal(
             Reason.IMAGE_EXCEEDS_MAX_RESOLUTION,
-            f"{where}: {found.width}x{found.height} is more than {MAX_PIXELS} pixels (16 megapixels)",
+            f"{where}: {found.width}x{found.height} is more than {limits.max_pixels} pixels",
         )
     return data
