@@ -71,6 +71,7 @@ def test_progress_shows_previews_verdicts_and_times(session: Session) -> None:
     order = ["INITIALIZING", "RUNNING", "SUCCESSFUL"]
     assert [order.index(word) for word in words] == sorted(order.index(word) for word in words)
     assert words[-1] == "SUCCESSFUL"
+    assert any(preview > 0 for poll in report["polls"] for preview in poll["previews"])
     assert len(report["verdicts"]) == 1
     assert 0 <= report["verdicts"][0]["confidence"] <= 100
     assert all(len(time) == len("2026-01-01 00:00:00") for time in report["times"])
