@@ -69,7 +69,7 @@ def _describe_type(name: str, schema: JsonObject) -> str:
         case "integer" | "number":
             return f"{'an integer' if name == 'integer' else 'a number'}{_range(schema)}"
         case "string":
-            return f"text{_length(schema)}"
+            return "a UUID in lower case" if schema.get("format") == "uuid" else f"text{_length(schema)}"
         case "array":
             return f"a list of at most {schema['maxItems']}" if "maxItems" in schema else "a list"
         case "boolean":

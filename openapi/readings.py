@@ -1,11 +1,13 @@
 """The two readings of the document: what the pages say, and what a lenient server accepts as well.
 
 The document is written in the documented reading. `x-tolerated` beside the keywords of a thing says how the lenient
-one differs; `rendered` carries that out and gives a plain OpenAPI document without the extension.
+one differs; `rendered` carries that out and gives a plain OpenAPI document without the extension and without the
+schemas that this reading has no use for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +15,8 @@ from openapi.vocabulary import JsonObject, rewrite
 
 ANNOTATIONS = ("title", "description", "default", "examples", "deprecated", "x-meanings", "x-picture")
 """Keywords that say something about a field as a whole: they stay outside when alternatives are put round a schema."""
+
+_TYPES = {str: "string", int: "integer", type(None): "null"}
 
 
 class Reading(StrEnum):
@@ -31,7 +35,33 @@ def rendered(document: JsonObject, reading: Reading) -> JsonObject:
     """
     change = _tolerate if reading is Reading.TOLERATED else _document
     copy: JsonObject = rewrite(document, "document", change)
+    _drop_unused(copy)
     return copy
+
+
+def _drop_unused(document: JsonObject) -> None:
+    """Drop the schemas that only the other reading refers to."""
+    schemas = document["components"]["schemas"]
+    used: set[str] = set()
+    parts = [part for name, part in document.items() if name != "components"]
+    parts += [part for name, part in document["components"].items() if name != "schemas"]
+    while parts:
+        fresh = {name for part in parts for name in _schemas_named(part)} - used
+        used |= fresh
+        parts = [schemas[name] for name in fresh]
+    document["components"]["schemas"] = {name: schema for name, schema in schemas.items() if name in used}
+
+
+def _schemas_named(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        reference = node.get("$ref", "")
+        if isinstance(reference, str) and reference.startswith("#/components/schemas/"):
+            yield reference.rpartition("/")[2]
+        for child in node.values():
+            yield from _schemas_named(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _schemas_named(child)
 
 
 def _document(kind: str, old: JsonObject, copy: JsonObject) -> Any:
@@ -78,12 +108,15 @@ def _widen(schema: JsonObject, values: list[Any], also: list[JsonObject]) -> Jso
     if not values and not also:
         return schema
     if values and not also and "$ref" not in schema:
-        if "enum" in schema and "type" not in schema:
-            return {**schema, "enum": [*schema["enum"], *values]}
-        if values == [None] and "type" in schema:
-            types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-            wider = {**schema, "type": [*types, "null"]}
-            return {**wider, "enum": [*schema["enum"], None]} if "enum" in schema else wider
+        given = schema.get("type", [])
+        types = given if isinstance(given, list) else [given]
+        if "enum" in schema and (
+            not types or values == [None] or all(_TYPES[type(value)] in types for value in values)
+        ):
+            schema = {**schema, "enum": [*schema["enum"], *values]}
+            return {**schema, "type": [*types, "null"]} if types and None in values else schema
+        if values == [None] and types:
+            return {**schema, "type": [*types, "null"]}
     outside = {keyword: value for keyword, value in schema.items() if keyword in ANNOTATIONS}
     inside = {keyword: value for keyword, value in schema.items() if keyword not in ANNOTATIONS}
     further = [*([_one_of_values(values)] if values else []), *also]
