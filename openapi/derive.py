@@ -7,6 +7,7 @@ reads a page otherwise, is said by `overlay.yaml`, one reason per action.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,16 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from openapi.facts import ITEMS, Bounds, Field, Page, Place, Type, dotted
-from openapi.overlay import Applied, Overlay, OverlayError, apply_overlay
+from openapi.overlay import Applied, Overlay, apply_overlay
 from openapi.overlay import steps as target_steps
+from openapi.spec_errors import DerivationError
 
 JSON = "application/json"
 
 _PARAMETER_PLACES = (Place.PATH, Place.QUERY, Place.HEADER)
-
-
-class DerivationError(ValueError):
-    """Pages do not make one document; says which and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,18 +235,6 @@ def _row(item: Field) -> tuple[str, str, str, str, str]:
     if item.enum:
         facts.append(f"one of {', '.join(map(str, item.enum[:3]))}{', ...' * (len(item.enum) > 3)} ({len(item.enum)})")
     if item.default is not None:
-        facts.append(f"default {item.default}")
+        facts.append(f"default {json.dumps(item.default)}")
     nullable = f"{kind} or null" if item.nullable else kind
     return item.place.value, dotted(item.path), nullable, "required" if item.required else "", "; ".join(facts)
-
-
-__all__ = [
-    "Derivation",
-    "DerivationError",
-    "OverlayError",
-    "as_table",
-    "component_name",
-    "derive",
-    "schema_of",
-    "state",
-]

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from openapi.derive import Derivation
-from openapi.facts import Page, Place, dotted
+from openapi.facts import Page, dotted
 from openapi.flatten import Aspect, Fact, Facts, Location, flatten
 
 REPORT_VERSION = 1
@@ -203,6 +203,3 @@ def _block(difference: Difference) -> list[str]:
             return [f"  {name}: only in the document", f"    page      no such field  ({difference.source})", document]
         case Kind.STALE_OVERLAY:
             return [f"  {difference.page}  ({difference.source})"]
-
-
-__all__ = ["Comparison", "Difference", "Kind", "Place", "as_text", "compare"]

@@ -13,16 +13,13 @@ from enum import StrEnum
 from typing import Any
 
 from openapi.facts import ITEMS, Bounds, Place, dotted
+from openapi.spec_errors import FlattenError
 
 Schema = Mapping[str, Any]
 Location = tuple[Place, tuple[str, ...]]
 
 MAX_DEPTH = 24
 """Schemas that nest deeper are taken for recursive, which no field of a page can be."""
-
-
-class FlattenError(ValueError):
-    """A document cannot be flattened; says where."""
 
 
 class Aspect(StrEnum):
@@ -167,15 +164,12 @@ class _Flattener:
             )
             always = all(name in branch.get("required", ()) for branch in holders)
             self.walk(child, (place, (*path, name)), always, source)
-        if items is not None and any("properties" in branch for branch in self.branches(items)):
-            self.walk_items(items, (place, (*path, ITEMS)), source)
-
-    def walk_items(self, items: Any, at: Location, source: str) -> None:
-        """The properties of an array's objects; the items themselves are part of the array's type."""
-        self.walk(items, at, True, source)
-        facts = self.found.pop(at)
-        if any(facts.aspects[aspect].value for aspect in (Aspect.NULL, Aspect.DEFAULT, Aspect.OTHER)):
-            self.found[at] = facts
+        if items is not None:
+            self.walk(items, (place, (*path, ITEMS)), True, source)
+            facts = self.found[place, (*path, ITEMS)].aspects
+            # The type of the items is part of the array's type; what else restricts them is worth a line of its own.
+            if not any(facts[aspect].value for aspect in Aspect if aspect not in {Aspect.TYPE, Aspect.REQUIRED}):
+                del self.found[place, (*path, ITEMS)]
 
     def type_fact(self, types: set[str], items: Any) -> Fact:
         shown = sorted(types - {"null"}) or sorted(types) or ["any"]
@@ -325,7 +319,18 @@ def _enum(branches: Sequence[Schema]) -> Fact:
 
 def _others(branch: Schema) -> dict[str, Any]:
     known = _STRUCTURE | _ANNOTATIONS | _RANGE.keys() | {word for words in _COUNTED.values() for word in words}
-    return {key: value for key, value in branch.items() if key not in known and not key.startswith("x-")}
+    return {key: _bare(value) for key, value in branch.items() if key not in known and not key.startswith("x-")}
+
+
+def _bare(value: Any, names: bool = False) -> Any:
+    """A schema inside another keyword (if, not), without its annotations; the keys of `properties` are names."""
+    if isinstance(value, dict):
+        return {
+            key: _bare(inner, names=key == "properties" and not names)
+            for key, inner in value.items()
+            if names or (key not in _ANNOTATIONS and not key.startswith("x-"))
+        }
+    return [_bare(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _canonical(value: Any) -> str:

@@ -1,7 +1,8 @@
 """Applies an OpenAPI Overlay 1.0 document: a list of reviewed changes to a derived document.
 
-Targets are JSONPath; of RFC 9535 this reads child names (`.name`, `['name']`), wildcards (`.*`, `[*]`), indexes (`[0]`)
-and descendants (`..name`), and refuses the rest (filters, slices, functions) by name. That much needs no dependency.
+Targets are JSONPath; of RFC 9535 this reads child names (`.name`, `['name']`), wildcards (`.*`, `[*]`), indexes
+(`[0]`), descendants (`..name`) and the one filter that overlays live by (`[?@.name=='x']`), and refuses the rest
+(slices, functions, other filters) by name. That much needs no dependency.
 
 Where Overlay 1.0 leaves room, this refuses instead of guessing: an update that meets an array in both documents (1.0
 says replace, 1.1 says append) is an error; remove the array first.
@@ -16,16 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from openapi.spec_errors import OverlayError
+
 DEFAULT = Path(__file__).parent / "overlay.yaml"
 """The overlay of this package."""
 
 Key = str | int
-Step = str | int | None
-"""A JSONPath segment: a name, an index, or None for a wildcard."""
-
-
-class OverlayError(ValueError):
-    """An overlay cannot be read or applied; names the action."""
+Step = str | int | tuple[str, str] | None
+"""A JSONPath segment: a name, an index, name and text of a filter, or None for a wildcard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,17 +176,20 @@ def _merge(node: dict[str, Any], update: Mapping[str, Any], where: str) -> None:
 # JSONPath ------------------------------------------------------------------------------------------------------------
 
 _SEGMENT = re.compile(
-    r"""(?P<deep>\.\.)?
-        (?: \.?(?P<name>[A-Za-z_][\w-]*)
-          | \.?(?P<star>\*)
-          | \[\s*(?: '(?P<single>(?:[^'\\]|\\.)*)' | "(?P<double>(?:[^"\\]|\\.)*)" | (?P<index>\d+) | (?P<any>\*) )\s*\]
+    r"""(?P<dots>\.\.?)?
+        (?: (?P<name>[A-Za-z_][\w-]*)
+          | (?P<star>\*)
+          | (?P<bracket>\[)\s*
+            (?: '(?P<single>(?:[^'\\]|\\.)*)' | "(?P<double>(?:[^"\\]|\\.)*)" | (?P<index>\d+) | \*
+              | \?\s*@\.(?P<key>[A-Za-z_][\w-]*)\s*==\s*(?P<quote>['"])(?P<text>[^'"\\]*)(?P=quote)
+            )\s*\]
         )""",
     re.VERBOSE,
 )
 
 
 def steps(target: str, where: str = "JSONPath") -> tuple[tuple[bool, Step], ...]:
-    """The segments of a JSONPath: whether each looks at all descendants, and the name, index or None for any.
+    """The segments of a JSONPath: whether each looks at all descendants, and what it picks there.
 
     Raises:
         OverlayError: something that this module does not read.
@@ -198,16 +200,24 @@ def steps(target: str, where: str = "JSONPath") -> tuple[tuple[bool, Step], ...]
     at = 1
     while at < len(target):
         match = _SEGMENT.match(target, at)
-        if match is None or ((match["name"] or match["star"]) and target[at] not in "."):
+        # A name or * stands after a dot or two, a bracket after none or two.
+        if match is None or not (match["dots"] == ".." or bool(match["dots"]) != bool(match["bracket"])):
             raise OverlayError(
-                f"{where}: target {target!r}: cannot read {target[at:]!r}; known are .name, ['name'], .*, [*], [0] and "
-                f"..name, not filters, slices or functions"
+                f"{where}: target {target!r}: cannot read {target[at:]!r}; known are .name, ['name'], .*, [*], [0], "
+                f"..name and [?@.name=='x'], not slices, functions or other filters"
             )
-        quoted = match["single"] if match["single"] is not None else match["double"]
-        step: Step = match["name"] or (int(match["index"]) if match["index"] else None)
-        found.append((bool(match["deep"]), re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else step))
+        found.append((match["dots"] == "..", _step(match)))
         at = match.end()
     return tuple(found)
+
+
+def _step(match: re.Match[str]) -> Step:
+    for quoted in ("single", "double"):
+        if match[quoted] is not None:
+            return re.sub(r"\\(.)", r"\1", match[quoted])
+    if match["key"]:
+        return match["key"], match["text"]
+    return int(match["index"]) if match["index"] else match["name"]
 
 
 def select(document: Any, path: Sequence[tuple[bool, Step]]) -> Iterator[tuple[Any, Key]]:
@@ -224,16 +234,16 @@ def select(document: Any, path: Sequence[tuple[bool, Step]]) -> Iterator[tuple[A
 
 
 def _children(value: Any, step: Step) -> Iterator[tuple[Any, Key]]:
-    if isinstance(value, dict):
-        if step is None:
-            yield from ((value, key) for key in value)
-        elif step in value:
-            yield value, step
-    elif isinstance(value, list):
-        if step is None:
-            yield from ((value, index) for index in range(len(value)))
-        elif isinstance(step, int) and step < len(value):
-            yield value, step
+    keys: list[Key] = list(value) if isinstance(value, dict) else []
+    if isinstance(value, list):
+        keys = list(range(len(value)))
+    for key in keys:
+        child = value[key]
+        if isinstance(step, tuple):
+            if isinstance(child, dict) and child.get(step[0]) == step[1]:
+                yield value, key
+        elif step is None or step == key:
+            yield value, key
 
 
 def _descendants(value: Any, node: tuple[Any, Key]) -> Iterator[tuple[Any, Key]]:

@@ -18,10 +18,7 @@ from pathlib import Path
 
 from openapi.facts import ITEMS, Field, Page, Place, Type, dotted
 from openapi.prose import Prose, plain
-
-
-class PageError(ValueError):
-    """A page cannot be read: says file, line, what was expected and what came."""
+from openapi.spec_errors import PageError
 
 
 def read_page(path: Path, name: str | None = None) -> Page:

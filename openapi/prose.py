@@ -114,7 +114,7 @@ class Prose:
         word = match["bare"].rstrip(".").strip("'\"")
         if match["bare"].endswith(".") or _SENTENCE_END.match(match["rest"]):
             return self.value(word, "default")
-        self.note(f"default {word + match['rest']!r} is no single value")
+        self.note(f"default {(word + match['rest']).rstrip(' .')!r} is no single value")
         return None
 
     def picture(self) -> PictureLimits | None:
