@@ -62,12 +62,12 @@ class View:
 def picture_path_v3(task: Task, index: int, ids: Ids) -> str:
     """Where picture `index` of a v3 task lies."""
     name = ids.picture_name(task.id, index)
-    return f"/prod/{task.id}/{name}.{task.delivery.image_type.value}"
+    return f"/prod/{task.id}/{name}.{task.delivery.image_type}"
 
 
 def picture_path_v2(task: Task, index: int) -> str:
     """Where picture `index` of a v2 task lies."""
-    return f"/v2_prod/{task.id}-{index}.{task.delivery.image_type.value}"
+    return f"/v2_prod/{task.id}-{index}.{task.delivery.image_type}"
 
 
 def task_result(task: Task, now_ms: int, view: View) -> dict[str, Any]:
@@ -88,9 +88,9 @@ def task_result(task: Task, now_ms: int, view: View) -> dict[str, Any]:
         },
         "task": {
             "task_id": task.id,
-            "status": status.value,
+            "status": status,
             "reason": task.reason if status is Status.FAILED else "",
-            "task_type": task.type.value,
+            "task_type": task.type,
             "eta": -(-task.eta_ms_at(now_ms) // 1000),
             "progress_percent": int(task.progress_at(now_ms) * 100),
         },
@@ -131,7 +131,7 @@ def progress(task: Task, now_ms: int, view: View, previews: Sequence[str]) -> di
 
 def _images(task: Task, now_ms: int, view: View) -> list[dict[str, Any]]:
     found: Sequence[dict[str, Any] | None] = _nsfw(task, view) if task.delivery.nsfw else [None] * task.count
-    kind = task.delivery.image_type.value
+    kind = task.delivery.image_type
     return [
         {
             "image_url": view.base_url

@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
 
 import orjson
 
@@ -36,6 +35,8 @@ OTHER_PREFIXES = ("/__mock", "/prod/", "/v2_prod/")
 """Paths of the application behind; no operation lies under them."""
 TEXT_BODY_BYTES = 1024 * 1024
 """Bound of bodies that hold no picture: a prompt has at most 1024 characters."""
+
+REMEMBERED_KEYS = 4096
 
 _JSON = (b"content-type", b"application/json")
 _DEPRECATED = Finding(
@@ -60,6 +61,7 @@ class Contract:
         self._app = app
         self._mock = mock
         self._plain_only = plain_only
+        self._bearers: dict[bytes | None, str] = {}
         self._routes: dict[tuple[str, str], tuple[Operation, Handler]] = {
             (operation.method, operation.path): (operation, HANDLERS[operation_id])
             for operation_id, operation in mock.document.operations.items()
@@ -108,28 +110,28 @@ class Contract:
         status = 200
         v2 = operation.version == "v2"
         try:
-            credential = read_credential(
-                authorization, omni_key, version=operation.version, strict=settings.strict, keys=settings.keys
-            )
-            world = mock.world(credential.key)
-            if credential.finding is not None:
-                findings.append(credential.finding)
+            key = self._bearers.get(authorization)
+            if key is None:
+                credential = read_credential(
+                    authorization, omni_key, version=operation.version, strict=settings.strict, keys=settings.keys
+                )
+                key = credential.key
+                if credential.finding is not None:
+                    findings.append(credential.finding)
+                elif authorization is not None:
+                    self._remember(authorization, key)
+            world = mock.world(key)
             if v2:
                 findings.append(_DEPRECATED)
             if operation.method == "POST":
                 body = await self._read_body(receive, content_length, operation)
                 self._check_content_type(content_type, operation, findings)
-            query = scope["query_string"]
-            call = Call(
-                mock,
-                world,
-                operation,
-                parse_qs(query.decode("latin-1"), keep_blank_values=True) if query else {},
-                body,
-                settings.public_base_url or f"{scope['scheme']}://{host.decode('latin-1') if host else 'localhost'}",
-                findings,
+            base_url = (
+                settings.public_base_url or f"{scope['scheme']}://{host.decode('latin-1') if host else 'localhost'}"
             )
-            answer = orjson.dumps(handler(call))
+            answer = orjson.dumps(
+                handler(Call(mock, world, operation, scope["query_string"], body, base_url, findings))
+            )
         except Refusal as refusal:
             if v2:
                 answer = orjson.dumps(refusal.v2_body())
@@ -159,6 +161,12 @@ class Contract:
             answer=answer,
             findings=len(findings),
         )
+
+    def _remember(self, authorization: bytes, key: str) -> None:
+        """Keeps the key of a documented header value, so that the next call need not read it again."""
+        if len(self._bearers) >= REMEMBERED_KEYS:
+            self._bearers.clear()
+        self._bearers[authorization] = key
 
     async def _read_body(self, receive: Receive, content_length: bytes | None, operation: Operation) -> bytes:
         """The whole body, refused as soon as it is known to be too large."""
