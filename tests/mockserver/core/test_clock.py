@@ -121,9 +121,9 @@ def test_only_an_auto_clock_jumps_when_polled_and_not_while_frozen() -> None:
 
     clock, _ = a_clock("auto")
     clock.freeze()
-    assert not clock.jumps
+    frozen = clock.jumps
     clock.resume()
-    assert clock.jumps
+    assert (frozen, clock.jumps) == (False, True)
 
 
 def test_a_frozen_clock_moves_by_its_verbs_only_and_goes_on_where_it_stopped() -> None:
@@ -132,13 +132,11 @@ def test_a_frozen_clock_moves_by_its_verbs_only_and_goes_on_where_it_stopped() -
     wall.now_ms += 100
     clock.freeze()
     wall.now_ms += 5_000
-    assert clock.frozen
-    assert clock.now_ms() == START_MS + 1_000
+    assert (clock.frozen, clock.now_ms()) == (True, START_MS + 1_000)
 
     clock.advance(7)
     clock.resume()
-    assert not clock.frozen
-    assert clock.now_ms() == START_MS + 1_007
+    assert (clock.frozen, clock.now_ms()) == (False, START_MS + 1_007)
 
     wall.now_ms += 1
     assert clock.now_ms() == START_MS + 1_017
