@@ -143,7 +143,8 @@ def check(document: JsonObject) -> None:
     Raises:
         UnknownKeyword: a keyword outside the table.
         BrokenDocument: a `$ref` that leads nowhere, a reason without an entry in `x-references`, a meaning for a value
-            that is not in the enum, `optional` on a field that is not required, an operationId used twice.
+            that is not in the enum, a `not` without a description, `optional` on a field that is not required, an
+            operationId used twice.
     """
     references = document.get("x-references", {})
     operations: set[str] = set()
@@ -154,6 +155,8 @@ def check(document: JsonObject) -> None:
             for cited in node.get(keyword, ()):
                 if cited not in references:
                     raise BrokenDocument(f"{pointer}/{keyword}", f"{cited} is not in x-references")
+        if node.get("not") is not None and "description" not in node["not"]:
+            raise BrokenDocument(f"{pointer}/not", "must say in its description why such a value is refused")
         if "x-meanings" in node:
             words = {str(value) for value in node.get("enum", ()) if value is not None}
             if words != set(node["x-meanings"]):
