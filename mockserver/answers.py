@@ -34,7 +34,7 @@ class V2Status(IntEnum):
     TIMED_OUT = 4
 
 
-_V2_STATUS = {
+V2_STATUS = {
     Status.QUEUED: V2Status.INITIALISING,
     Status.PROCESSING: V2Status.RUNNING,
     Status.SUCCEED: V2Status.SUCCESSFUL,
@@ -107,7 +107,7 @@ def progress(task: Task, now_ms: int, view: View, previews: Sequence[str]) -> di
     started = task.started_ms if now_ms >= task.started_ms else None
     finished = task.finished_ms if now_ms >= task.finished_ms else None
     return {
-        "status": int(_V2_STATUS[status]),
+        "status": int(V2_STATUS[status]),
         "progress": int(task.progress_at(now_ms) * 10_000) / 10_000,  # down: 1 is for tasks that are done
         "eta_relative": task.eta_ms_at(now_ms) / 1000,
         "imgs": _links_v2(task, now_ms, view) if done else None,
