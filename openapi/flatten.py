@@ -283,7 +283,7 @@ def _range(branch: Schema) -> Fact:
     ends: list[tuple[float | None, bool]] = [(None, False), (None, False)]
     for word, (end, is_open) in _RANGE.items():
         if word in branch:
-            ends[end] = (branch[word], is_open)
+            ends[end] = (_plain_number(branch[word]), is_open)
     (low, low_open), (high, high_open) = ends
     if low is None and high is None:
         return ABSENT
@@ -333,8 +333,11 @@ def _bare(value: Any, names: bool = False) -> Any:
     return [_bare(inner) for inner in value] if isinstance(value, list) else value
 
 
+def _plain_number(value: Any) -> Any:
+    """1.0 as 1, everything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _canonical(value: Any) -> str:
     """JSON in which 1 and 1.0 are one number and the order of keys does not matter."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return json.dumps(_plain_number(value), sort_keys=True, ensure_ascii=False)

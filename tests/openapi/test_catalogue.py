@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +245,13 @@ def test_two_models_may_not_answer_to_one_name() -> None:
     rows = [{"stem": "thing"}, {"stem": "thing", "ending": ".pt"}]
     with pytest.raises(CatalogueError, match="two models of kind lora answer to the name 'thing'"):
         Catalogue(expand(one_model(models=rows)))
+
+
+def test_loading_needs_no_yaml() -> None:
+    """Programs that only serve pay for no YAML parser."""
+    program = "import sys; from openapi.catalogue import load_catalogue; load_catalogue(); print('yaml' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "False\n"
 
 
 def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
