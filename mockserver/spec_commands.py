@@ -118,9 +118,12 @@ def _contract(path: Path | None) -> Any:
     import yaml  # a JSON document is YAML too
 
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise Unreadable(f"{path}: cannot be read: {error}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
+        raise Unreadable(f"{path}: expected an OpenAPI document with paths")
+    return document
 
 
 def _yaml(document: Any) -> str:

@@ -114,6 +114,8 @@ def test_what_cannot_be_read_exits_2(tmp_path: Path) -> None:
     empty.write_text("# Nothing\n", encoding="utf-8")
     broken = tmp_path / "broken.yaml"
     broken.write_text("a: [", encoding="utf-8")
+    listed = tmp_path / "listed.yaml"
+    listed.write_text("- a\n", encoding="utf-8")
     dangling = tmp_path / "dangling.yaml"
     reference = {"schema": {"$ref": "#/nowhere"}}
     operation = {"post": {"requestBody": {"content": {"application/json": reference}}}}
@@ -125,6 +127,8 @@ def test_what_cannot_be_read_exits_2(tmp_path: Path) -> None:
         (["derive", PAGE, PAGE], "a second page for POST /v2/txt2img"),
         (["derive", PAGE, "--overlay", broken], "broken.yaml: not YAML"),
         (["drift", PAGE, "--document", broken], "broken.yaml: cannot be read"),
+        (["drift", PAGE, "--document", PAGES.parent / "test_drift.py"], "test_drift.py: cannot be read"),
+        (["drift", PAGE, "--document", listed], "listed.yaml: expected an OpenAPI document with paths"),
         (["drift", PAGE, "--document", dangling], "#/nowhere leads nowhere"),
         (["derive", PAGE, "-o", tmp_path / "no" / "where.yaml"], "where.yaml: cannot be written"),
     ]
