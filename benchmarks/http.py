@@ -7,7 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +27,10 @@ class Request:
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+    def with_key(self, key: str) -> Request:
+        """The same with another API key."""
+        return replace(self, headers={**self.headers, "Authorization": f"Bearer {key}"})
 
 
 def json_request(method: str, path: str, body: object = None, **headers: str) -> Request:

@@ -7,7 +7,7 @@ import shutil
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,13 @@ from benchmarks.servers import Server, running
 
 CONNECTIONS = 16
 
+_CYCLE = """
+local turn = 0
+request = function()
+  turn = turn % #prepared + 1
+  return prepared[turn]
+end
+"""
 _REPORT = """
 done = function(summary, latency)
   local failed = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout
@@ -43,16 +50,18 @@ class Load:
     p99_us: float
 
 
-def script(request: Request) -> str:
-    """The request as a wrk script."""
-    lines = [f"wrk.method = {json.dumps(request.method)}"]
-    lines += [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in request.headers.items()]
-    if request.body:
-        lines.append(f"wrk.body = {json.dumps(request.body.decode())}")
-    return "\n".join(lines) + _REPORT
+def script(requests: Sequence[Request]) -> str:
+    """The requests as a wrk script that sends them in turn, so that no server answers from memory of the last one."""
+    lines = ["local prepared = {}", "init = function()"]
+    for request in requests:
+        headers = ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in request.headers.items())
+        body = json.dumps(request.body.decode()) if request.body else "nil"
+        arguments = f"{json.dumps(request.method)}, {json.dumps(request.path)}, {{{headers}}}, {body}"
+        lines.append(f"  prepared[#prepared + 1] = wrk.format({arguments})")
+    return "\n".join([*lines, "end"]) + _CYCLE + _REPORT
 
 
-def press(url: str, request: Request, seconds: float) -> dict[str, int]:
+def press(url: str, requests: Sequence[Request], seconds: float) -> dict[str, int]:
     """One run of wrk.
 
     Raises:
@@ -60,9 +69,9 @@ def press(url: str, request: Request, seconds: float) -> dict[str, int]:
     """
     with tempfile.TemporaryDirectory() as folder:
         lua = Path(folder, "request.lua")
-        lua.write_text(script(request), encoding="utf-8")
+        lua.write_text(script(requests), encoding="utf-8")
         done = subprocess.run(
-            ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(lua), url + request.path],
+            ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(lua), url],
             capture_output=True,
             text=True,
             check=False,
@@ -72,7 +81,7 @@ def press(url: str, request: Request, seconds: float) -> dict[str, int]:
         raise RuntimeError(f"wrk gave no result: {done.stdout[-300:]} {done.stderr[-300:]}")
     result: dict[str, int] = json.loads(line.removeprefix("RESULT "))
     if result["refused"] or result["failed"]:
-        raise RuntimeError(f"{request.method} {url}{request.path}: not every answer was a success: {result}")
+        raise RuntimeError(f"{requests[0].method} {url}{requests[0].path}: not every answer was a success: {result}")
     return result
 
 

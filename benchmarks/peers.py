@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable
 
 from benchmarks.http import call_json, json_request
-from benchmarks.servers import ROOT, SUBMIT, Operations, Server
+from benchmarks.servers import ROOT, SUBMITS, Operations, Server, poll, variants
 
 FOLDER = ROOT / ".bench"
 PACKAGES = {"@stoplight/prism-cli": "5.14.2", "@copilotkit/aimock": "1.43.0", "wiremock": "3.13.2"}
@@ -17,23 +17,20 @@ PACKAGES = {"@stoplight/prism-cli": "5.14.2", "@copilotkit/aimock": "1.43.0", "w
 PRISM, AIMOCK, WIREMOCK = "prism", "aimock", "wiremock"
 NAMES = (PRISM, AIMOCK, WIREMOCK)
 
+_TASK_ID = "8f0d8e39-1f0c-4c8e-9e2c-0a6d0c9f9d11"
 _QUEUE = "/fal/fal-ai/flux/dev"
 _QUEUE_HOST = {"x_fal_target_host": "queue.fal.run"}
-_AIMOCK_SUBMIT = json_request(
-    "POST",
-    _QUEUE,
-    {
-        "prompt": "a small fox in the snow, soft evening light, watercolour, wide angle",
-        "negative_prompt": "blurry, low quality, watermark, text, deformed",
-        "image_size": {"width": 1024, "height": 1024},
-        "num_inference_steps": 20,
-        "guidance_scale": 7.5,
-        "num_images": 1,
-        "seed": 123456789,
-        "output_format": "jpeg",
-    },
-    **_QUEUE_HOST,
-)
+_AIMOCK_BODY: dict[str, object] = {
+    "prompt": "a small fox in the snow, soft evening light, watercolour, wide angle",
+    "negative_prompt": "blurry, low quality, watermark, text, deformed",
+    "image_size": {"width": 1024, "height": 1024},
+    "num_inference_steps": 20,
+    "guidance_scale": 7.5,
+    "num_images": 1,
+    "seed": 123456789,
+    "output_format": "jpeg",
+}
+_AIMOCK_SUBMITS = [json_request("POST", _QUEUE, body, **_QUEUE_HOST) for body in variants(_AIMOCK_BODY)]
 
 
 def peers() -> tuple[list[Server], dict[str, str]]:
@@ -93,12 +90,11 @@ def _prism() -> Server:
     from openapi.document import Reading, load
 
     document = _write("openapi.json", load().rendered(Reading.TOLERATED))
-    poll = json_request("GET", "/v3/async/task-result?task_id=8f0d8e39-1f0c-4c8e-9e2c-0a6d0c9f9d11")
     return Server(
         name=PRISM,
         words="the same document: validation, the document's example as the answer; no tasks, no journal; log silenced",
         command=lambda port: [_binary("prism"), "mock", "-h", "127.0.0.1", "-p", str(port), "-v", "silent", document],
-        prepare=lambda _: Operations(submit=SUBMIT, poll=poll),
+        prepare=lambda _: Operations(submit=SUBMITS, poll=[poll(_TASK_ID)]),
     )
 
 
@@ -107,24 +103,23 @@ def _aimock() -> Server:
     fixtures = _write("aimock/fal.json", {"fixtures": [{"match": {"endpoint": "fal"}, "response": {"json": answer}}]})
 
     def prepare(url: str) -> Operations:
-        request_id = call_json(url, _AIMOCK_SUBMIT)["request_id"]
-        poll = json_request("GET", f"{_QUEUE}/requests/{request_id}/status", **_QUEUE_HOST)
-        return Operations(submit=_AIMOCK_SUBMIT, poll=poll)
+        ids = [call_json(url, request)["request_id"] for request in _AIMOCK_SUBMITS]
+        polls = [json_request("GET", f"{_QUEUE}/requests/{one}/status", **_QUEUE_HOST) for one in ids]
+        return Operations(submit=_AIMOCK_SUBMITS, poll=polls)
 
     return Server(
         name=AIMOCK,
         words="its fal.ai queue: no validation of fields, a task, journal; its own wire format; log silenced",
         command=lambda port: [_binary("llmock"), "-p", str(port), "-f", fixtures, "--log-level", "silent"],
         prepare=prepare,
-        first=_AIMOCK_SUBMIT,
+        first=_AIMOCK_SUBMITS[0],
     )
 
 
 def _wiremock() -> Server:
     if not shutil.which("java"):
         raise _Unavailable("java is not installed")
-    task_id = "8f0d8e39-1f0c-4c8e-9e2c-0a6d0c9f9d11"
-    task = {"task_id": task_id, "status": "TASK_STATUS_SUCCEED", "progress_percent": 100}
+    task = {"task_id": _TASK_ID, "status": "TASK_STATUS_SUCCEED", "progress_percent": 100}
     stubs = {
         "submit": (
             {
@@ -132,13 +127,13 @@ def _wiremock() -> Server:
                 "urlPath": "/v3/async/txt2img",
                 "bodyPatterns": [{"matchesJsonPath": "$.request.prompt"}],
             },
-            {"task_id": task_id},
+            {"task_id": _TASK_ID},
         ),
         "poll": (
             {
                 "method": "GET",
                 "urlPath": "/v3/async/task-result",
-                "queryParameters": {"task_id": {"equalTo": task_id}},
+                "queryParameters": {"task_id": {"equalTo": _TASK_ID}},
             },
             {"task": task, "images": [{"image_url": "http://127.0.0.1/1.png"}]},
         ),
@@ -155,9 +150,7 @@ def _wiremock() -> Server:
             *("--port", str(port), "--bind-address", "127.0.0.1", "--root-dir", folder),
             *flags,
         ],
-        prepare=lambda _: Operations(
-            submit=SUBMIT, poll=json_request("GET", f"/v3/async/task-result?task_id={task_id}")
-        ),
+        prepare=lambda _: Operations(submit=SUBMITS, poll=[poll(_TASK_ID)]),
     )
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,22 @@ SUBMIT_BODY = {
 """A submission that the documented reading accepts, with the fields that most clients send (about 400 bytes)."""
 
 SUBMIT = json_request("POST", "/v3/async/txt2img", SUBMIT_BODY)
+VARIANTS = 64
+"""Different submissions, and different finished tasks to poll, so that no figure rests on a memory of the last one."""
+
+
+def variants(body: Mapping[str, object], *, inside: str | None = None) -> list[dict[str, object]]:
+    """The body with `VARIANTS` prompts and seeds, which stand at its top or in the object `inside`."""
+    found: list[dict[str, object]] = []
+    for number in range(VARIANTS):
+        holder = body[inside] if inside else body
+        assert isinstance(holder, Mapping)
+        changed = {**holder, "prompt": f"{holder['prompt']}, number {number}", "seed": number * 7919}
+        found.append({**body, inside: changed} if inside else changed)
+    return found
+
+
+SUBMITS = [json_request("POST", SUBMIT.path, body) for body in variants(SUBMIT_BODY, inside="request")]
 
 
 UVICORN_OPTIONS = (
@@ -47,10 +63,10 @@ UVICORN_OPTIONS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
-    """What the load generator sends to a server, and what is to be done before each round."""
+    """What the load generator sends to a server in turn, and what is to be done before each round."""
 
-    submit: Request
-    poll: Request
+    submit: Sequence[Request]
+    poll: Sequence[Request]
     before_round: Callable[[], None] = field(default=lambda: None)
 
 
@@ -131,30 +147,29 @@ def uvicorn_command(app: str) -> Callable[[int], list[str]]:
 
 def _prepare_constant(url: str) -> Operations:
     del url
-    return Operations(submit=SUBMIT, poll=json_request("GET", "/v3/async/task-result?task_id=1"))
+    return Operations(submit=SUBMITS, poll=[poll("1")])
 
 
 def _prepare_schema(url: str) -> Operations:
-    return Operations(submit=SUBMIT, poll=_poll(call_json(url, SUBMIT)["task_id"]))
+    return Operations(submit=SUBMITS, poll=[poll(call_json(url, request)["task_id"]) for request in SUBMITS])
 
 
 def _prepare_mock(url: str) -> Operations:
-    """A finished task in a world of its own, and a world for submissions that starts empty each round."""
-    poller = {"Authorization": f"Bearer {KEY}-poll"}
-    task_id = call_json(
-        url, Request(method="POST", path=SUBMIT.path, headers={**SUBMIT.headers, **poller}, body=SUBMIT.body)
-    )
-    poll = json_request("GET", f"/v3/async/task-result?task_id={task_id['task_id']}", **poller)
-    for _ in range(10):
-        if call_json(url, poll)["task"]["status"] == "TASK_STATUS_SUCCEED":
-            break
-    else:
-        raise RuntimeError("the task did not end within ten polls of the auto clock")
+    """Finished tasks in a world of their own, and a world for submissions that starts empty each round."""
+    poller = f"{KEY}-poll"
+    tasks = [call_json(url, request.with_key(poller))["task_id"] for request in SUBMITS]
+    call_json(url, json_request("POST", "/__mock/clock/run-until-idle").with_key(poller))
+    polls = [poll(task_id).with_key(poller) for task_id in tasks]
+    for request in polls:
+        answer = call_json(url, request)
+        if answer["task"]["status"] != "TASK_STATUS_SUCCEED" or not answer["images"]:
+            raise RuntimeError(f"expected a finished task with its picture, came {answer}")
     reset = json_request("POST", "/__mock/reset")
-    return Operations(submit=SUBMIT, poll=poll, before_round=lambda: call_json(url, reset))
+    return Operations(submit=SUBMITS, poll=polls, before_round=lambda: call_json(url, reset))
 
 
-def _poll(task_id: str) -> Request:
+def poll(task_id: str) -> Request:
+    """The request for a task's result."""
     return json_request("GET", f"/v3/async/task-result?task_id={task_id}")
 
 
