@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import BaseRoute
-from starlette.types import Receive, Scope, Send
+from starlette.routing import BaseRoute, Mount, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mockserver.control.app import control_routes, http_error
-from mockserver.control.server import package_version
-from mockserver.control.table import RESOURCES
-from mockserver.downloads import picture_routes
 from mockserver.gateway import Contract
 from mockserver.mock import Mock, Parts
 from mockserver.settings import Settings
 from openapi.catalogue import load_catalogue
 from openapi.document import Document, load
 
+PREFIX = "/__mock"
+PICTURE_PREFIXES = ("/prod", "/v2_prod")
 GZIP_BYTES = 1024
 """Answers shorter than this are not worth compressing."""
+
+
+class OnDemand:
+    """An application that is made at its first call: a client that never asks for it does not wait for its imports."""
+
+    __slots__ = ("_app", "_make")
+
+    def __init__(self, make: Callable[[], ASGIApp]) -> None:
+        self._make = make
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a call."""
+        if self._app is None:
+            self._app = self._make()
+        await self._app(scope, receive, send)
+
+
+def control_app(mock: Mock) -> ASGIApp:
+    """The control interface."""
+    from mockserver.control.app import control_routes
+    from mockserver.control.table import RESOURCES
+
+    return Router(control_routes(mock, RESOURCES))
+
+
+def pictures_app(mock: Mock) -> ASGIApp:
+    """The picture links of both versions."""
+    from mockserver.downloads import Pictures
+
+    return Pictures(mock)
 
 
 class MockApp(Starlette):
@@ -50,7 +80,6 @@ class MockApp(Starlette):
                 Middleware(GZipMiddleware, minimum_size=GZIP_BYTES),
                 Middleware(Contract, mock=mock),
             ],
-            exception_handlers={HTTPException: http_error},
         )
         self.state.mock = mock
         self._short_way = Contract(super().__call__, mock, plain_only=True)
@@ -71,8 +100,6 @@ def create_app(
         parts: time source, ids, renderer and stores.
     """
     mock = Mock(document or load(), load_catalogue(), settings or Settings(), parts or Parts())
-    routes: list[BaseRoute] = [
-        *picture_routes(mock),
-        *control_routes(mock, RESOURCES, package_version()),
-    ]
-    return MockApp(mock, routes)
+    pictures = OnDemand(lambda: pictures_app(mock))
+    routes = [Mount(prefix, app=pictures) for prefix in PICTURE_PREFIXES]
+    return MockApp(mock, [*routes, Mount(PREFIX, app=OnDemand(lambda: control_app(mock)))])

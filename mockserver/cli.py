@@ -5,6 +5,7 @@ Exit codes: 0 ok, 1 findings, 2 usage, 3 cannot start.
 
 from __future__ import annotations
 
+import gc
 import secrets
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 import click
 
+from mockserver import __version__
 from mockserver.settings import DEFAULT_PORT, ENV_PREFIX, Limits, Settings, unknown_variables
 
 EXIT_CANNOT_START = 3
@@ -44,9 +46,7 @@ class ServeByDefault(click.Group):
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     del param
     if value:
-        from mockserver.control.server import package_version
-
-        click.echo(f"novita-mock {package_version()}")
+        click.echo(f"novita-mock {__version__}")
         ctx.exit()
 
 
@@ -155,12 +155,13 @@ def serve(
         click.echo(f"novita-mock: {error}", err=True)
         sys.exit(EXIT_CANNOT_START)
     app = create_app(settings=settings)
-    run(
-        app,
-        listening,
-        lambda: click.echo(f"Ready. {address_of(listening)}"),
-        log_level=log_level,
-    )
+
+    def ready() -> None:
+        gc.freeze()  # what was loaded stays: later collections need not look at it
+        gc.enable()
+        click.echo(f"Ready. {address_of(listening)}")
+
+    run(app, listening, ready, log_level=log_level)
 
 
 def _settings(

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from hashlib import md5
+from html import escape
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from mockserver.answers import picture_path_v2, picture_path_v3
-from mockserver.control.app import ALL_METHODS
 from mockserver.core.findings import Code, Finding
 from mockserver.core.journal import KEPT_HEADERS
 from mockserver.core.links import BadLink, LinkFault
@@ -28,38 +24,48 @@ from mockserver.core.task import Status, Task
 from mockserver.operations import recipe_of
 
 if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
     from mockserver.mock import Mock
     from mockserver.world import World
 
 INLINE_PIXELS = 512 * 512
 """Pictures up to this size are drawn on the spot; larger ones in a thread, so that polls do not wait for them."""
 
+_PATH = re.compile(r"/prod/(?P<task_v3>[0-9a-f-]{36})/[^/]+|/v2_prod/(?P<task_v2>[0-9a-f-]{36})-[^/]+")
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
-def picture_routes(mock: Mock) -> list[Route]:
-    """The routes of both versions' picture links."""
+class Pictures:
+    """The picture links of both versions as an ASGI application.
 
-    async def v3(request: Request) -> Response:
-        return await _serve(request, mock, request.path_params["task_id"])
+    Args:
+        mock: the worlds whose tasks made the pictures.
+    """
 
-    async def v2(request: Request) -> Response:
-        return await _serve(request, mock, request.path_params["name"].rpartition("-")[0])
+    __slots__ = ("_mock",)
 
-    async def missing(request: Request) -> Response:
-        if request.method in ("GET", "HEAD"):
-            response = _no_such_key(request.url.path)
-        else:
+    def __init__(self, mock: Mock) -> None:
+        self._mock = mock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a call of a link."""
+        request = Request(scope, receive)
+        response = await self._respond(request)
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        path = request.url.path
+        match = _PATH.fullmatch(path)
+        if request.method not in ("GET", "HEAD"):
             response = _s3_error(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
-        _write(mock, None, request, response)
+            response.headers["allow"] = "GET, HEAD"
+        elif match is None:
+            response = _no_such_key(path)
+        else:
+            return await _serve(request, self._mock, match["task_v3"] or match["task_v2"])
+        _write(self._mock, None, request, response)
         return response
-
-    return [
-        Route("/prod/{task_id}/{name}", v3, methods=["GET", "HEAD"]),
-        Route("/v2_prod/{name}", v2, methods=["GET", "HEAD"]),
-        Route("/prod/{rest:path}", missing, methods=ALL_METHODS),
-        Route("/v2_prod/{rest:path}", missing, methods=ALL_METHODS),
-    ]
 
 
 async def _serve(request: Request, mock: Mock, task_id: str) -> Response:
@@ -102,11 +108,15 @@ async def _picture(request: Request, mock: Mock, world: World, task: Task) -> Re
         if width * height <= INLINE_PIXELS and task.delivery.image_type is ImageType.PNG:
             data = mock.draw(task, index, recipe)
         else:
+            from starlette.concurrency import run_in_threadpool
+
             data = await run_in_threadpool(mock.draw, task, index, recipe)
     return _file(request, data, task)
 
 
 def _file(request: Request, data: bytes, task: Task) -> Response:
+    from email.utils import format_datetime  # a slow import that only downloads need
+
     etag = f'"{md5(data, usedforsecurity=False).hexdigest()}"'
     headers = {
         "ETag": etag,
@@ -180,13 +190,10 @@ def _no_such_key(path: str) -> Response:
 
 
 def _s3_error(status: int, code: str, message: str, **fields: str) -> Response:
-    extra = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in fields.items())
-    return Response(
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{escape(message)}</Message>'
-        f"{extra}<RequestId>MOCK0000MOCK0000</RequestId><HostId>novita-mock</HostId></Error>",
-        status,
-        media_type="application/xml",
-    )
+    members = {"Code": code, "Message": message, **fields, "RequestId": "MOCK0000MOCK0000", "HostId": "novita-mock"}
+    inner = "".join(f"<{name}>{escape(value, quote=False)}</{name}>" for name, value in members.items())
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>'
+    return Response(text, status, media_type="application/xml")
 
 
 def _iso(instant_ms: int) -> str:

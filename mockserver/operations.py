@@ -11,6 +11,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -22,7 +23,6 @@ from mockserver.core.findings import Code, Finding
 from mockserver.core.recipe import Recipe
 from mockserver.core.task import Status, Task
 from mockserver.mock import Mock
-from mockserver.submissions import v2, v3
 from mockserver.submissions.inputs import Pictures, StoredPictures, SubmittedPictures
 from mockserver.submissions.submission import Context, Reader
 from mockserver.world import World
@@ -35,13 +35,6 @@ DEFAULT_PAGE = 20
 
 _SIZE_FIELDS = frozenset({"width", "height", "target_width", "target_height"})
 _RANGE_KEYWORDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
-
-READERS: Mapping[str, Reader] = {
-    "createTxt2imgTask": v3.read_txt2img,
-    "createImg2imgTask": v3.read_img2img,
-    "createTxt2imgTaskV2": v2.read_txt2img,
-    "createImg2imgTaskV2": v2.read_img2img,
-}
 
 
 @dataclass(slots=True)
@@ -72,7 +65,7 @@ Handler = Callable[[Call], dict[str, Any]]
 
 def recipe_of(task: Task, mock: Mock) -> Recipe:
     """The recipe of a task, read again from its request, with the seed in use."""
-    submission = READERS[task.operation_id](
+    submission = _reader(task.operation_id)(
         parse_body(task.body), _context(task.operation_id, mock, StoredPictures(mock.inputs))
     )
     return _with_seed(submission.recipe, task.seed)
@@ -138,7 +131,7 @@ def _submit(call: Call) -> Task:
         )
     pictures = SubmittedPictures(call.mock.inputs, call.mock.document.picture_limits)
     context = _context(operation.operation_id, call.mock, pictures)
-    submission = READERS[operation.operation_id](body, context)
+    submission = _reader(operation.operation_id)(body, context)
     call.findings.extend(submission.findings)
     kept = _dump(body) if pictures.taken else call.body
     return call.mock.submit(call.world, operation.operation_id, submission, kept)
@@ -211,6 +204,20 @@ def check_handlers(operations: Mapping[str, Operation], handlers: Mapping[str, H
         raise ValueError(
             f"document and handlers differ: no handler for {sorted(missing)}, no operation for {sorted(spare)}"
         )
+
+
+@cache
+def _reader(operation_id: str) -> Reader:
+    """What reads the bodies of an operation; imported at the first submit, so that the server is up sooner."""
+    from mockserver.submissions import v2, v3
+
+    readers: dict[str, Reader] = {
+        "createTxt2imgTask": v3.read_txt2img,
+        "createImg2imgTask": v3.read_img2img,
+        "createTxt2imgTaskV2": v2.read_txt2img,
+        "createImg2imgTaskV2": v2.read_img2img,
+    }
+    return readers[operation_id]
 
 
 def _context(operation_id: str, mock: Mock, pictures: Pictures) -> Context:

@@ -79,11 +79,12 @@ class Server(uvicorn.Server):
             ws="none",
         )
         super().__init__(config)
+        self._app = app
         self._on_ready = on_ready
         self._first_request: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts, and asks itself once before saying so."""
+        """Starts, and asks an operation of the contract once before saying so."""
         await super().startup(sockets)
         assert sockets, "the caller binds the socket, so that a taken port is known before"
         self._first_request = asyncio.create_task(self._ask_itself(sockets[0]))
@@ -92,13 +93,14 @@ class Server(uvicorn.Server):
         host, port = listening.getsockname()[:2]
         reader, writer = await asyncio.open_connection({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)
         try:
-            writer.write(b"GET /__mock/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            writer.write(b"GET /v3/model HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             answer = await reader.read()
         finally:
             writer.close()
             await writer.wait_closed()
-        if not answer.startswith(b"HTTP/1.1 200"):
+        if not answer.startswith(b"HTTP/1.1 403"):  # no key: the contract's own answer
             raise RuntimeError(f"the first request of our own failed: {answer[:200]!r}")
+        self._app.state.mock.outside.clear()  # a journal begins with a client's first call
         self._on_ready()
 
 

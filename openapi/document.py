@@ -7,7 +7,7 @@ are compiled when they are first used. A keyword that the reader does not know i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,21 +36,31 @@ COMPILED = Path(__file__).parent / "compiled" / "contract.json"
 
 
 class BodyValidator:
-    """A body in both readings."""
+    """A body in both readings, each made when it is first asked for.
 
-    __slots__ = ("_by_reading", "_strict", "_tolerant")
+    Args:
+        make: the validator of a reading.
+    """
 
-    def __init__(self, strict: Validator, tolerant: Validator) -> None:
-        self._strict = strict
-        self._tolerant = tolerant
+    __slots__ = ("_by_reading", "_make")
+
+    def __init__(self, make: Callable[[Reading], Validator]) -> None:
+        self._make = make
+        self._by_reading: dict[Reading, Validator] = {}
 
     def is_valid(self, body: object, reading: Reading) -> bool:
         """Whether the body is accepted."""
-        return (self._tolerant if reading is Reading.TOLERATED else self._strict).is_valid(body)
+        return self._validator(reading).is_valid(body)
 
     def problems(self, body: object, reading: Reading) -> list[Problem]:
         """What is wrong with the body, in the order of its places."""
-        return (self._tolerant if reading is Reading.TOLERATED else self._strict).problems(body)
+        return self._validator(reading).problems(body)
+
+    def _validator(self, reading: Reading) -> Validator:
+        validator = self._by_reading.get(reading)
+        if validator is None:
+            validator = self._by_reading[reading] = self._make(reading)
+        return validator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +160,7 @@ class Document:
         self.version: str = raw["info"]["version"]
         self.references: Mapping[str, str] = MappingProxyType(raw["x-references"])
         """What each id such as C13 stands for, in a sentence."""
-        self._rendered = {reading: rendered(raw, reading) for reading in Reading}
+        self._rendered: dict[Reading, JsonObject] = {}
         self.operations: Mapping[str, Operation] = MappingProxyType(
             {operation.operation_id: operation for operation in self._operations()}
         )
@@ -178,7 +188,7 @@ class Document:
 
     def rendered(self, reading: Reading) -> JsonObject:
         """A complete, plain OpenAPI document in one reading; the caller's own copy."""
-        return deepcopy(self._rendered[reading])
+        return deepcopy(self._reading(reading))
 
     def response_validator(self, operation_id: str, status: int, reading: Reading = Reading.DOCUMENTED) -> Validator:
         """What validates an answer of an operation.
@@ -259,13 +269,18 @@ class Document:
                 )
 
     def _body(self, steps: tuple[str, ...]) -> BodyValidator:
-        strict, tolerant = (self._validator((*steps, "requestBody"), reading) for reading in Reading)
-        return BodyValidator(strict, tolerant)
+        return BodyValidator(lambda reading: self._validator((*steps, "requestBody"), reading))
+
+    def _reading(self, reading: Reading) -> JsonObject:
+        """The document in one reading; not every run needs both, so each is made when it is asked for."""
+        if reading not in self._rendered:
+            self._rendered[reading] = rendered(self.raw, reading)
+        return self._rendered[reading]
 
     def _validator(self, steps: tuple[str, ...], reading: Reading) -> Validator:
         """The validator of the JSON that a request body or a response holds."""
         pair = []
-        for document in (self._rendered[reading], self.raw):
+        for document in (self._reading(reading), self.raw):
             node: Any = document
             for step in steps:
                 node = node[step]

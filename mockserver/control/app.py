@@ -8,29 +8,26 @@ from typing import Any
 
 import jsonschema_rs
 import orjson
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from mockserver import __version__
 from mockserver.access import read_credential
 from mockserver.control.problem import MEDIA_TYPE, ControlError
-from mockserver.control.resource import Call, Resource, Schema
+from mockserver.control.resource import ALL_METHODS, Call, Resource, Schema
 from mockserver.core.errors import Refusal
 from mockserver.mock import Mock
 
 PREFIX = "/__mock"
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
-ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-"""Every method reaches our endpoints, so that a wrong one is answered by them."""
-
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def control_routes(mock: Mock, resources: Sequence[Resource], version: str) -> list[BaseRoute]:
-    """The routes under `/__mock`, the document's included."""
-    document = orjson.dumps(openapi_document(resources, version))
+def control_routes(mock: Mock, resources: Sequence[Resource]) -> list[BaseRoute]:
+    """The routes below `/__mock`, the document's included."""
+    document = orjson.dumps(openapi_document(resources))
 
     async def openapi(request: Request) -> Response:
         del request
@@ -46,15 +43,14 @@ def control_routes(mock: Mock, resources: Sequence[Resource], version: str) -> l
     by_path: dict[str, dict[str, Resource]] = {}
     for resource in resources:
         by_path.setdefault(resource.path, {})[resource.method] = resource
-    routes: list[BaseRoute] = [Route(f"{PREFIX}/openapi.json", openapi, methods=["GET"])]
+    routes: list[BaseRoute] = [Route("/openapi.json", openapi, methods=["GET"])]
     for path, methods in by_path.items():
-        routes.append(Route(PREFIX + path, _endpoint(mock, methods), methods=ALL_METHODS))
-    routes.append(Route(PREFIX + "/{rest:path}", unknown, methods=ALL_METHODS))
-    routes.append(Route(PREFIX, unknown, methods=ALL_METHODS))
+        routes.append(Route(path, _endpoint(mock, methods), methods=ALL_METHODS))
+    routes.append(Route("/{rest:path}", unknown, methods=ALL_METHODS))
     return routes
 
 
-def openapi_document(resources: Sequence[Resource], version: str) -> dict[str, Any]:
+def openapi_document(resources: Sequence[Resource]) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the control interface."""
     paths: dict[str, dict[str, Any]] = {}
     for resource in resources:
@@ -92,7 +88,7 @@ def openapi_document(resources: Sequence[Resource], version: str) -> dict[str, A
         "openapi": "3.1.0",
         "info": {
             "title": "novita-mock control interface",
-            "version": version,
+            "version": __version__,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             "description": "What a test asks of the mock itself. It acts on the world of the key it is called with.",
         },
@@ -224,9 +220,3 @@ def _typed(name: str, text: str, schema: Schema) -> object:
 
 def _path_names(path: str) -> list[str]:
     return [part[1:-1] for part in path.split("/") if part.startswith("{")]
-
-
-async def http_error(request: Request, error: Exception) -> Response:
-    """Starlette's own errors (a path that no route takes) as problem+json."""
-    assert isinstance(error, HTTPException)
-    return ControlError(error.status_code, "http", f"{request.method} {request.url.path}: {error.detail}").response()

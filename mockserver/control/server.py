@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from openapi.document import Reading
-
+from mockserver import __version__
 from mockserver.control.resource import Call, Resource, closed
-
-
-def package_version() -> str:
-    """The installed version; `0+unknown` when run from a bare checkout."""
-    try:
-        return version("novita-mock")
-    except PackageNotFoundError:
-        return "0+unknown"
+from openapi.document import Reading
 
 
 def _health(call: Call) -> dict[str, Any]:
@@ -31,7 +22,7 @@ def _version(call: Call) -> dict[str, Any]:
     settings = call.mock.settings
     return {
         "name": "novita-mock",
-        "version": package_version(),
+        "version": __version__,
         "contract": call.mock.document.version,
         "seed": settings.seed,
         "clock": str(settings.clock),

@@ -13,7 +13,6 @@ from typing import Protocol
 
 from mockserver.core.errors import Reason, Refusal
 from mockserver.parts.inputs import InputStore
-from mockserver.pictures import NotAPicture, probe
 from openapi.document import PictureLimits
 
 _REFERENCE = "mock-input:"
@@ -110,6 +109,8 @@ def decode_picture(text: str, where: str, limits: PictureLimits) -> bytes:
             Reason.IMAGE_FILE_EXCEEDS_MAX_SIZE,
             f"{where}: the picture file has {len(data)} bytes; at most {limits.max_bytes} are allowed",
         )
+    from mockserver.pictures import NotAPicture, probe  # at the first picture: not every run has one
+
     try:
         found = probe(data)
     except NotAPicture as error:
