@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MOST_PROBLEMS = 50
 """A body can be wrong in more places than anybody will read."""
 
+DEPTH = 64
+"""No schema of the document looks further down than this; what lies deeper is refused or ignored as a whole."""
+
 _CITED = re.compile(r"\b[CO][0-9]+\b")
 
 
@@ -51,9 +54,12 @@ class Validator:
     def problems(self, value: object) -> list[Problem]:
         """What is wrong with the value, in the order of its places; empty when it fits. At most `MOST_PROBLEMS`."""
         compiled = self._compiled or self._compile()
-        found = islice(
-            (problem for error in compiled.iter_errors(value) for problem in self._explain(error, value)), MOST_PROBLEMS
-        )
+        try:
+            errors = compiled.iter_errors(value)
+        except ValueError:  # it copies what it refuses, but not beyond 255 levels
+            value = _pruned(value, DEPTH)
+            errors = compiled.iter_errors(value)
+        found = islice((problem for error in errors for problem in self._explain(error, value)), MOST_PROBLEMS)
         return sorted(dict.fromkeys(found), key=lambda problem: [str(step) for step in problem.path])
 
     def _compile(self) -> Draft202012Validator:
@@ -121,6 +127,15 @@ class Validator:
 
     def _trail(self, error: ValidationError) -> list[JsonObject]:
         return list(_trail(self._root, error.evaluation_path[:-1]))
+
+
+def _pruned(value: Any, depth: int) -> Any:
+    """The value without what lies deeper than so many levels."""
+    if isinstance(value, dict):
+        return {name: _pruned(inner, depth - 1) for name, inner in value.items()} if depth else {}
+    if isinstance(value, list):
+        return [_pruned(inner, depth - 1) for inner in value] if depth else []
+    return value
 
 
 def _at(value: Any, path: Sequence[Step]) -> object:

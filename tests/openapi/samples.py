@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from openapi.document import Document, Reading, load
@@ -132,15 +132,14 @@ def _places(
     for field, inner in schema.get("properties", {}).items():
         whole = sample(document, schema)
         rest = {key: value for key, value in whole.items() if key != field}
-        yield from _places(
-            document,
-            inner,
-            f"{name}.{field}",
-            lambda value, build=build, whole=whole, field=field: build({**whole, field: value}),
-            lambda build=build, rest=rest: build(rest),
-        )
+        inside, beside = partial(_put, build, whole, field), partial(build, rest)
+        yield from _places(document, inner, f"{name}.{field}", inside, beside)
     if "items" in schema:
         yield from _places(document, schema["items"], f"{name}[]", lambda value: build([value]), None)
+
+
+def _put(build: Callable[[Any], Any], whole: JsonObject, field: str, value: Any) -> Any:
+    return build({**whole, field: value})
 
 
 def copy_of(value: Any) -> Any:
