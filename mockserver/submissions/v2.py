@@ -33,6 +33,8 @@ DEFAULT_HIRES_STRENGTH = 0.7
 DEFAULT_HR_SCALE = 2.0
 MAX_MARGIN = 2048
 """Pixels; no page bounds mask_blur and inpaint_full_res_padding, beyond the largest picture they mean the same."""
+MAX_WEIGHT = 100.0
+"""Of a LoRA tag: far beyond what any tool takes; a number of 400 digits would be infinite."""
 
 _LORA_TAG = re.compile(r"<lora:([^:<>]+)(?::([-+]?\d*\.?\d+))?(?::[^<>]*)?>")
 
@@ -78,7 +80,10 @@ def read_img2img(body: Json, context: Context) -> Submission:
 
 def lora_tags(prompt: str) -> list[tuple[str, float]]:
     """Names and weights of the `<lora:name:weight>` tags of a prompt; the weight is 1 when left out."""
-    return [(name.strip(), float(weight) if weight else 1.0) for name, weight in _LORA_TAG.findall(prompt)]
+    return [
+        (name.strip(), min(max(float(weight), -MAX_WEIGHT), MAX_WEIGHT) if weight else 1.0)
+        for name, weight in _LORA_TAG.findall(prompt)
+    ]
 
 
 def _common(body: Json, checkpoint: Model | None, context: Context) -> Json:
