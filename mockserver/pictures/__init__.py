@@ -45,8 +45,7 @@ def decode(data: bytes, *, pixels_only: bool = False) -> Receipt:
         pixels_only: ignore the file's text.
 
     Raises:
-        NotAPicture: the bytes are no such file.
-        NotAReceipt: no receipt, or (`damaged`) one whose checksum fails. Never a guess.
+        NotAReceipt: no picture, no receipt in it, or (`damaged`) one whose checksum fails. Never a guess.
     """
     from .reading import receipt_in_file
 
@@ -57,6 +56,8 @@ def decode(data: bytes, *, pixels_only: bool = False) -> Receipt:
         if text is None:
             raise
         return text
+    except NotAPicture as error:
+        raise NotAReceipt(error.reason) from error
     if text is None:
         return seen
     if (seen.digest, seen.index) == (text.digest, text.index):

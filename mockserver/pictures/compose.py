@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
-from mockserver.core.recipe import Mask, MaskFill, Recipe
+from mockserver.core.recipe import IpAdapter, Mask, MaskFill, Recipe
 
 from . import caption
 from .controls import with_adapter, with_unit
@@ -47,7 +47,12 @@ def compose(recipe: Recipe, index: int, digest: bytes, size: Size | None = None)
     for adapter in recipe.ip_adapters:
         generated = with_adapter(generated, adapter)
     for unit in recipe.control_units:
-        generated = with_unit(generated, unit, palette.ink)
+        if unit.model.lower().startswith("ip-adapter"):  # v2 has no ip_adapters: they are control units there
+            lent = unit.weight * max(0.0, unit.end - unit.start)
+            adapter = IpAdapter(model=unit.model, image=unit.image, strength=lent)
+            generated = with_adapter(generated, adapter)
+        else:
+            generated = with_unit(generated, unit, palette.ink)
     if recipe.control_units or recipe.ip_adapters:
         _put_back(generated, plain, caption.strip(recipe, index, *size))
         generated = stamped(generated, cell_bits(digest, index, recipe.seed), 1.0)

@@ -26,7 +26,7 @@ from mockserver.core.recipe import (
     Refiner,
 )
 
-from . import NotAReceipt, decode, preview, render
+from . import NotAReceipt, Origin, decode, preview, render
 
 _TILE, _GAP, _LABEL, _COLUMNS = 228, 14, 22, 6
 _PAPER, _INK = (250, 249, 246), (40, 40, 46)
@@ -119,7 +119,7 @@ def examples() -> Iterator[tuple[str, bytes]]:
 
 
 def sheet() -> Image.Image:
-    """All examples with their labels, and whether the receipt reads from the pixels alone."""
+    """All examples with their labels; (text) and (none) tell where the receipt is when pixels do not hold it."""
     tiles = list(examples())
     rows = -(-len(tiles) // _COLUMNS)
     step_x, step_y = _TILE + _GAP, _TILE + _LABEL + _GAP
@@ -132,16 +132,16 @@ def sheet() -> Image.Image:
         image.thumbnail((_TILE, _TILE), Image.Resampling.LANCZOS)
         at = (x + (_TILE - image.width) // 2, y + (_TILE - image.height) // 2)
         canvas.paste(image, at, image if image.mode == "RGBA" else None)
-        draw.text((x, y + _TILE + 3), f"{label}{'' if _readable(data) else ' (no receipt)'}", fill=_INK, font=font)
+        draw.text((x, y + _TILE + 3), label + _origin(data), fill=_INK, font=font)
     return canvas
 
 
-def _readable(data: bytes) -> bool:
+def _origin(data: bytes) -> str:
+    """Where the receipt was read, in a word; nothing for the pixels, where it belongs."""
     try:
-        decode(data, pixels_only=True)
+        return "" if decode(data).origin is Origin.PIXELS else " (text)"
     except NotAReceipt:
-        return False
-    return True
+        return " (none)"
 
 
 def _file(image: Image.Image) -> bytes:

@@ -47,7 +47,9 @@ def parameters_text(recipe: Recipe, index: int) -> str:
     if recipe.negative_prompt:
         lines.append(f"Negative prompt: {recipe.negative_prompt}")
     lines.append(", ".join(f"{key}: {_quoted(value)}" for key, value in _pairs(recipe, index)))
-    return "\n".join(lines).strip()
+    text = "\n".join(lines).strip()
+    # what no text chunk can hold becomes a sign that every one can: so the text in a file is always this one
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def machine_text(digest: bytes, index: int, recipe: Recipe, parent: Receipt | None) -> str:

@@ -27,6 +27,7 @@ from .tiles import Tile, TileStyle
 _ROWS_PER_SUM = 255 // FULL  # rows of levels that can be added in bytes without a carry
 _ACCENT_ONLY = bytes(caption.ACCENT) + bytes(range(8)) + bytes(240)
 _INK_ONLY = bytes(range(8)) + bytes(248)
+_ORNAMENTS = b"up36"  # a salt that tells the upscalers of the contract apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +180,7 @@ def _style(recipe: Recipe) -> TileStyle:
     ornament, reach = None, 0.0
     if recipe.hires:
         name = recipe.hires.upscaler.encode("utf-8", "replace")
-        ornament = blake2b(name, digest_size=1).digest()[0]
+        ornament = blake2b(name, digest_size=1, person=_ORNAMENTS).digest()[0]
         reach = 0.1 + 0.1 * min(1.0, max(0.0, recipe.hires.strength))
     skipped = min(12, max(0, recipe.clip_skip or 0))
     return TileStyle(corner=0.14 + 0.03 * skipped, ornament=ornament, reach=reach)

@@ -21,6 +21,7 @@ MOST_PIXELS = 1 << 25
 """Pictures beyond 33 megapixels are not decoded."""
 _SMALLEST_SIDE = SIDE
 _SHARPENINGS = (0.0, 0.5, 0.9, 1.4)
+_CAPTION_STARTS = range(11, SIDE)  # on a light ground a transparent picture's tiles are inverted, its caption is not
 
 
 def receipt_in_file(data: bytes) -> Receipt:
@@ -73,7 +74,10 @@ def _readings(grey: Image.Image) -> Iterator[list[float]]:
             sharp = _sharpened(means, sharpening) if sharpening else means
             for compared in (_by_row(sharp), _by_neighbours(sharp), _by_all(sharp)):
                 yield compared
-                yield [-value for value in compared]
+                dark = [-value for value in compared]
+                yield dark
+                for row in _CAPTION_STARTS:
+                    yield dark[: row * SIDE] + compared[row * SIDE :]
 
 
 def _sharpened(means: list[float], amount: float) -> list[float]:

@@ -30,6 +30,7 @@ VERSION = 1
 _HEAD_MASK = bytes.fromhex("9c6a35d1")
 _KNOWN = MAGIC + bytes([VERSION])
 _KNOWN_BITS = len(_KNOWN) * 8
+_HEAD = int.from_bytes(_KNOWN, "big") ^ int.from_bytes(_HEAD_MASK[: len(_KNOWN)], "big")
 _TOLERATED_HEAD_ERRORS = 3
 _SUSPECTS = 18  # the weakest cells that repair may turn over,
 _TURNED = 3  # and how many of them at once: 988 tries, so a wrong hit has a chance of about 1 in 4 million
@@ -88,12 +89,10 @@ def read_cells(cells: Sequence[float]) -> Receipt | None:
     Raises:
         NotAReceipt: this is a receipt (`damaged`), but its checksum fits neither as read nor after a small repair.
     """
-    bits = 0
-    for value in cells:
-        bits = bits << 1 | (value > 0)
-    wrong_head = (bits ^ _whitened_head()) >> (CELLS - _KNOWN_BITS)
+    wrong_head = _bits(cells[:_KNOWN_BITS]) ^ _HEAD
     if wrong_head.bit_count() > _TOLERATED_HEAD_ERRORS:
         return None
+    bits = _bits(cells)
     if receipt := _checked(bits, exact=True):
         return receipt
     repaired = bits ^ wrong_head << (CELLS - _KNOWN_BITS)
@@ -120,6 +119,8 @@ def _whitened(content: bytes, index: int) -> bytes:
     return (int.from_bytes(content, "big") ^ int.from_bytes(mask, "big")).to_bytes(len(content), "big")
 
 
-def _whitened_head() -> int:
-    head = int.from_bytes(_KNOWN, "big") ^ int.from_bytes(_HEAD_MASK[:3], "big")
-    return head << (CELLS - _KNOWN_BITS)
+def _bits(cells: Sequence[float]) -> int:
+    bits = 0
+    for value in cells:
+        bits = bits << 1 | (value > 0)
+    return bits
