@@ -192,7 +192,9 @@ def _because(trail: Sequence[JsonObject], keyword: str, missing: str | None) -> 
 
 
 def _cited(trail: Sequence[JsonObject], keyword: str, missing: str | None) -> tuple[str, ...]:
-    """The ids that the nearest description names."""
+    """The ids that the nearest description names; of an unknown field there is none."""
+    if keyword == "additionalProperties":
+        return ()
     field = trail[-1].get("properties", {}).get(missing, {})
     refusal = trail[-1].get("not", {}) if keyword == "not" else {}
     for schema in (field, refusal, *reversed(trail)):
