@@ -22,11 +22,13 @@ BARE_KEY = Finding(
     Code.UNDOCUMENTED_KEY_FORM,
     "header Authorization",
     "the key was sent without the word Bearer, as the official JavaScript client does; documented is 'Bearer <key>'",
+    ("O3",),
 )
 OMNI_KEY = Finding(
     Code.UNDOCUMENTED_KEY_FORM,
     "header X-Omni-Key",
     "the key was sent in X-Omni-Key, as the oldest v2 clients do; documented is 'Authorization: Bearer <key>'",
+    ("O4",),
 )
 
 

@@ -17,6 +17,7 @@ import orjson
 
 from mockserver.core.links import V2_TTL_S, V3_TTL_S, LinkSigner
 from mockserver.core.nsfw import confidences
+from mockserver.core.recipe import DEFAULT_STEPS
 from mockserver.core.task import Status, Task
 from mockserver.parts.ids import Ids
 
@@ -187,7 +188,7 @@ def _request_info(task: Task) -> str:
         "width": int(request["width"]),
         "guidance_scale": request["guidance_scale"],
         "num_images_per_prompt": task.count,
-        "num_inference_steps": int(request["steps"]),
+        "num_inference_steps": int(request["steps"] or DEFAULT_STEPS),
         "sampler_name": request["sampler_name"],
     }
     if request.get("clip_skip"):

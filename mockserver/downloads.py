@@ -165,7 +165,7 @@ def _refused_link(bad: BadLink, now_ms: int, world: World, path: str) -> Respons
             [
                 Finding(
                     Code.EXPIRED_LINK,
-                    path[:16],
+                    "picture link",
                     "a picture was asked for after its link had ended; ask the result again",
                 )
             ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -34,6 +35,7 @@ DEFAULT_PAGE = 20
 """Models per page when pagination.limit is absent: no page states a number."""
 
 _SIZE_FIELDS = frozenset({"width", "height", "target_width", "target_height"})
+_BRACKETS = re.compile(r"\[([A-Za-z_]*)\d*\]")
 _RANGE_KEYWORDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
 
 
@@ -89,9 +91,15 @@ def parse_body(raw: bytes) -> dict[str, Any]:
     return body  # type: ignore[no-any-return]  # the schema decides next whether it is an object
 
 
+def place(problem: Problem) -> str:
+    """Where a problem lies: `request.loras[0].strength`; `body` for the whole of it."""
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in problem.path)
+    return path.removeprefix(".") or "body"
+
+
 def refusal_of(operation: Operation, problems: Sequence[Problem]) -> Refusal:
     """The refusal that names what a request did wrong, most telling first."""
-    shown = "; ".join(problem.message for problem in problems[:MAX_PROBLEMS_SHOWN])
+    shown = "; ".join(f"{place(problem)}: {problem.message}" for problem in problems[:MAX_PROBLEMS_SHOWN])
     if len(problems) > MAX_PROBLEMS_SHOWN:
         shown += f"; and {len(problems) - MAX_PROBLEMS_SHOWN} more"
     first = problems[0]
@@ -123,7 +131,7 @@ def _submit(call: Call) -> Task:
         call.findings.extend(
             Finding(
                 Code.TOLERATED_REQUEST,
-                f"{operation.operation_id}: {'.'.join(map(str, problem.path)) or 'body'}",
+                f"{operation.operation_id}: {place(problem)}",
                 problem.message,
                 problem.because,
             )
@@ -251,6 +259,8 @@ def _poll(call: Call) -> tuple[Task, int]:
 def _query(call: Call) -> Mapping[str, Any]:
     reading = Reading.DOCUMENTED if call.mock.settings.strict else Reading.TOLERATED
     query = parse_qs(call.query.decode("latin-1"), keep_blank_values=True)
+    if reading is Reading.TOLERATED and any("[" in name for name in query):
+        query = _dotted(query, call)
     values: Mapping[str, Any]
     values, problems = call.operation.read_query(query, reading)
     if problems:
@@ -260,13 +270,31 @@ def _query(call: Call) -> Mapping[str, Any]:
         call.findings.extend(
             Finding(
                 Code.UNDOCUMENTED_PARAMETER,
-                f"{call.operation.operation_id}: query {'.'.join(map(str, problem.path))}",
+                f"{call.operation.operation_id}: query {place(problem)}",
                 problem.message,
                 problem.because,
             )
             for problem in undocumented
         )
     return values
+
+
+def _dotted(query: Mapping[str, list[str]], call: Call) -> dict[str, list[str]]:
+    """`filter[types]` as `filter.types`: how the HTTP library of the official JavaScript client writes nested objects."""
+    dotted: dict[str, list[str]] = {}
+    for name, values in query.items():
+        flat = _BRACKETS.sub(r".\1", name).rstrip(".")
+        if flat != name:
+            call.findings.append(
+                Finding(
+                    Code.UNDOCUMENTED_PARAMETER,
+                    f"{call.operation.operation_id}: query {name}",
+                    f"read as {flat}, the documented way to write it",
+                    ("C28",),
+                )
+            )
+        dotted.setdefault(flat, []).extend(values)
+    return dotted
 
 
 def _view(call: Call) -> answers.View:

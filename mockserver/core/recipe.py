@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+DEFAULT_STEPS = 20
+"""What null stands for: the official Python client sends it when its caller gave no number, and means 20 (O1)."""
+
 
 class ImageType(StrEnum):
     """File format of a result (`extra.response_image_type`)."""

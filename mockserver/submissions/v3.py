@@ -13,7 +13,7 @@ from typing import Any
 
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.findings import Code
-from mockserver.core.recipe import ControlUnit, Hires, ImageType, IpAdapter, Lora, Recipe, Refiner
+from mockserver.core.recipe import DEFAULT_STEPS, ControlUnit, Hires, ImageType, IpAdapter, Lora, Recipe, Refiner
 from mockserver.core.task import Delivery, Status, TaskType
 from mockserver.submissions.submission import (
     RANDOM_SEED,
@@ -124,7 +124,7 @@ def _common(request: Json, checkpoint: Model | None, context: Context) -> Json:
         "width": int(request["width"]),
         "height": int(request["height"]),
         "count": int(request["image_num"]),
-        "steps": int(request["steps"]),
+        "steps": int(request["steps"] or DEFAULT_STEPS),
         "guidance": float(request["guidance_scale"]),
         "sampler": request["sampler_name"],
         "seed": RANDOM_SEED if seed is None else int(seed),
