@@ -1,4 +1,4 @@
-"""Writes the reference pages from the code: docs/settings.md from the flags, docs/control.md from the control interface.
+"""Writes the reference pages from the code: docs/settings.md from the flags, docs/control.md from the control table.
 
 `python docs/make_reference.py` writes them; with `--check` it exits 1 when one is not what the code says.
 """
@@ -24,8 +24,8 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "A flag wins over its variable, a variable over the file, the file over the default. The file is `--config FILE`,",
-        "or `novita-mock.yaml` in the working directory: one `name: value` a line, the flag's name without dashes in front.",
+        "A flag wins over its variable, a variable over the file, the file over the default. The file is",
+        "`--config FILE`, or `novita-mock.yaml` in the working directory: one `name: value` a line.",
         "",
         "| flag | variable | default | what it does |",
         "|---|---|---|---|",
@@ -33,7 +33,7 @@ def settings_page() -> str:
     for option in serve.params:
         if isinstance(option, click.Option) and option.name:
             flags = ", ".join(f"`{flag}`" for flag in (*option.opts, *option.secondary_opts))
-            default = "" if option.multiple or option.default is None else f"`{option.default}`"
+            default = f"`{option.default}`" if isinstance(option.default, str | int | float) else ""
             if option.name == "seed":
                 default = "drawn; `GET /__mock/version` tells it"
             choices = f" One of {', '.join(option.type.choices)}." if isinstance(option.type, click.Choice) else ""

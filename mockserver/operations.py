@@ -280,7 +280,7 @@ def _query(call: Call) -> Mapping[str, Any]:
 
 
 def _dotted(query: Mapping[str, list[str]], call: Call) -> dict[str, list[str]]:
-    """`filter[types]` as `filter.types`: how the HTTP library of the official JavaScript client writes nested objects."""
+    """`filter[types]` as `filter.types`: how the HTTP library of the JavaScript client writes nested objects."""
     dotted: dict[str, list[str]] = {}
     for name, values in query.items():
         flat = _BRACKETS.sub(r".\1", name).rstrip(".")

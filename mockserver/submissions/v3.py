@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.parse import urlsplit
 
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.findings import Code
@@ -92,6 +94,7 @@ def read_delivery(extra: Mapping[str, Any], context: Context) -> Delivery:
             "this version keeps the pictures itself: nothing is put into the bucket",
         )
     if webhook:
+        _check_webhook_url(webhook["url"])
         context.note(Code.NOT_SIMULATED, "extra.webhook", "this version accepts the URL and sends nothing to it")
     shared = shared_delivery(
         ImageType(extra.get("response_image_type") or "png"),
@@ -231,6 +234,34 @@ def _check_transparent(checkpoint: Model | None, image_type: ImageType) -> None:
         raise Refusal(
             Reason.INVALID_REQUEST_BODY,
             f"{where}: needs an SDXL checkpoint; {checkpoint.sd_name} is {checkpoint.base_model}",
+        )
+
+
+def _check_webhook_url(url: str) -> None:
+    """An absolute http or https URL with a host."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable() and " " not in url
+    except ValueError:  # such as a broken IPv6 address
+        good = False
+    if not good:
+        raise Refusal(
+            Reason.INVALID_REQUEST_BODY,
+            f"extra.webhook.url: {url[:80]!r} is no URL to post to; expected for example https://app.example/hook",
+        )
+
+
+def _check_webhook_url(url: str) -> None:
+    """An address that can be posted to: what is none never gets an event, which a client had better learn at once."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # brackets that do not match, a port that is no number
+        usable = False
+    if not usable:
+        raise Refusal(
+            Reason.INVALID_REQUEST_BODY,
+            f"extra.webhook.url: {url[:80]!r} is no address to post to; expected an absolute http or https URL",
         )
 
 

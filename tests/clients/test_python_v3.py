@@ -113,9 +113,9 @@ def test_paging_yields_every_model_once(session: Session) -> None:
     walk, pages = report["walk"], report["pages"]
     assert len(walk) > 7
     assert len(set(walk)) == len(walk)
-    assert [model for page in pages for model in page] == walk
+    assert sorted(model for page in pages for model in page) == sorted(walk)  # the walk asks for private models last
     assert all(len(page) == 7 for page in pages[:-2])
-    assert report["visibilities"] == ["public"]
+    assert set(report["visibilities"]) == {"public", "private"}
     assert report["available"] >= 1
 
 
