@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.parse import urlsplit
 
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.findings import Code
@@ -248,20 +247,6 @@ def _check_webhook_url(url: str) -> None:
         raise Refusal(
             Reason.INVALID_REQUEST_BODY,
             f"extra.webhook.url: {url[:80]!r} is no URL to post to; expected for example https://app.example/hook",
-        )
-
-
-def _check_webhook_url(url: str) -> None:
-    """An address that can be posted to: what is none never gets an event, which a client had better learn at once."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # brackets that do not match, a port that is no number
-        usable = False
-    if not usable:
-        raise Refusal(
-            Reason.INVALID_REQUEST_BODY,
-            f"extra.webhook.url: {url[:80]!r} is no address to post to; expected an absolute http or https URL",
         )
 
 
