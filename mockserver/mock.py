@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from threading import Lock
 
 from openapi.document import Document
 
@@ -116,12 +117,12 @@ class Mock:
 
     def cached_picture(self, task: Task, index: int) -> bytes | None:
         """The file of a task's picture if it was drawn a moment ago."""
-        return self._pictures.get((task.id, index))
+        return self._pictures.get(task, index)
 
     def draw(self, task: Task, index: int, recipe: Recipe) -> bytes:
         """Draws a task's picture and keeps the file for a moment; may run in a thread."""
         data = self.renderer.render(recipe, index, task.delivery.image_type)
-        self._pictures.put((task.id, index), data)
+        self._pictures.put(task, index, data)
         return data
 
     def reset(self, world: World) -> None:
@@ -157,7 +158,6 @@ class Mock:
         return world
 
     def _disown(self, world: World) -> None:
-        self._pictures.clear()  # a world that starts again gives the same ids again
         for task in world.tasks:
             if self._owners.pop(task.id, None) is not None:
                 self._task_bytes -= len(task.body)
@@ -179,33 +179,38 @@ class Mock:
 
 
 class PictureCache:
-    """Drawn pictures, the ones used last, within a bound of bytes."""
+    """Drawn pictures, the ones used last, within a bound of bytes; pictures are drawn in threads.
 
-    __slots__ = ("_files", "_max_bytes", "_total_bytes")
+    They belong to the task itself, not to its id: a world that starts again gives the same ids again.
+    """
+
+    __slots__ = ("_files", "_lock", "_max_bytes", "_total_bytes")
 
     def __init__(self, max_bytes: int) -> None:
-        self._files: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._files: OrderedDict[tuple[Task, int], bytes] = OrderedDict()
+        self._lock = Lock()
         self._max_bytes = max_bytes
         self._total_bytes = 0
 
-    def get(self, key: tuple[str, int]) -> bytes | None:
+    def get(self, task: Task, index: int) -> bytes | None:
         """The file, if it is kept."""
-        data = self._files.get(key)
-        if data is not None:
-            self._files.move_to_end(key)
-        return data
+        key = task, index
+        with self._lock:
+            data = self._files.get(key)
+            if data is not None:
+                self._files.move_to_end(key)
+            return data
 
-    def put(self, key: tuple[str, int], data: bytes) -> None:
+    def put(self, task: Task, index: int, data: bytes) -> None:
         """Keeps a file that fits."""
-        if len(data) > self._max_bytes or key in self._files:
+        key = task, index
+        if len(data) > self._max_bytes:
             return
-        self._files[key] = data
-        self._total_bytes += len(data)
-        while self._total_bytes > self._max_bytes:
-            _, oldest = self._files.popitem(last=False)
-            self._total_bytes -= len(oldest)
-
-    def clear(self) -> None:
-        """Drops everything."""
-        self._files.clear()
-        self._total_bytes = 0
+        with self._lock:
+            if key in self._files:
+                return
+            self._files[key] = data
+            self._total_bytes += len(data)
+            while self._total_bytes > self._max_bytes:
+                _, oldest = self._files.popitem(last=False)
+                self._total_bytes -= len(oldest)
