@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from threading import Lock
 
-from openapi.document import Document
-
 from mockserver.core.clock import Wall
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.journal import Journal, JournalBudget
@@ -25,6 +23,7 @@ from mockserver.settings import Settings
 from mockserver.submissions.submission import Submission
 from mockserver.world import World, WorldSettings
 from openapi.catalogue import Catalogue
+from openapi.document import Document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
