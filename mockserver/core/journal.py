@@ -74,9 +74,9 @@ class Entry:
         self.status = status
         self.headers = headers
         self.request_bytes = len(request)
-        self.request = request if len(request) <= BODY_BYTES else request[:BODY_BYTES]
+        self.request = bytes(memoryview(request)[:BODY_BYTES])  # a copy: what came may sit in a far larger buffer
         self.answer_bytes = len(answer)
-        self.answer = answer if len(answer) <= BODY_BYTES else answer[:BODY_BYTES]
+        self.answer = bytes(memoryview(answer)[:BODY_BYTES])
         self.findings = findings
         self.size = ENTRY_BYTES + len(path) + len(query) + len(self.request) + len(self.answer)
         for name, value in headers:
