@@ -37,6 +37,8 @@ TEXT_BODY_BYTES = 1024 * 1024
 """Bound of bodies that hold no picture: a prompt has at most 1024 characters."""
 
 REMEMBERED_KEYS = 4096
+_PRINTABLE = bytes(code if 32 <= code < 127 else 32 for code in range(256))
+"""Control characters become spaces."""
 
 _JSON = (b"content-type", b"application/json")
 _DEPRECATED = Finding(
@@ -257,4 +259,5 @@ def _findings_header(findings: list[Finding]) -> bytes:
     ]
     if len(findings) > 8:
         shown.append(f"and {len(findings) - 8} more")
-    return "; ".join(shown).encode("ascii", "backslashreplace").replace(b"\n", b" ").replace(b"\r", b" ")[:2000]
+    # A place may hold a field name of the client's with anything in it; control characters break a header.
+    return "; ".join(shown).encode("ascii", "backslashreplace").translate(_PRINTABLE)[:2000].strip()
