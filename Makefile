@@ -47,9 +47,15 @@ types: $(SETUP) ## check the types
 
 generate: $(SETUP) ## write the generated files again
 	$(BIN)/python -m openapi.build
+	$(BIN)/python -m openapi.requirements --write
+	$(BIN)/python docs/make_life_cycle.py --write
+	$(BIN)/python docs/make_reference.py
 
 generated: $(SETUP) ## look for generated files that are out of date
 	$(BIN)/python -m openapi.build --check
+	$(BIN)/python -m openapi.requirements --check
+	$(BIN)/python docs/make_life_cycle.py --check
+	$(BIN)/python docs/make_reference.py --check
 
 check: lint types generated test ## everything that CI demands
 
