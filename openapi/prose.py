@@ -79,7 +79,9 @@ class Prose:
             if not found["coded"]:
                 return _bare(found["bare"])
             words = re.findall(r"`([^`]*)`", found["coded"])
-            return words if len(words) > 1 else _bare(words[0])
+            if len(words) == 1 and "," in words[0]:
+                return _bare(words[0])
+            return words  # what stands between its own backticks is taken to the letter, full stop included
         if self.kind is Type.STRING and (either := _EITHER.search(self.sentences)):
             return re.findall(r"`([^`]*)`", either[1])
         codes = _NAMED_CODES.findall(self.sentences) if self.kind is Type.INTEGER else []
