@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mockserver.core.clock import ClockMode
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.fleet import FleetSettings
-from mockserver.core.journal import ENTRY_BYTES
+from mockserver.core.journal import ENTRY_BYTES, Journal
 from mockserver.core.recipe import ImageType, Recipe
 from mockserver.core.task import Delivery, Task, TaskType
 from mockserver.mock import Mock, Parts, PictureCache
@@ -388,6 +388,22 @@ def test_a_server_at_its_bounds_does_not_grow() -> None:
         tracemalloc.stop()
 
     assert later < full * 1.25
+
+
+def test_nothing_holds_on_to_a_forgotten_world() -> None:
+    """Neither the budget nor the cache of pictures keeps a world of keys that come and go."""
+
+    def journals() -> int:
+        gc.collect()
+        return sum(isinstance(found, Journal) for found in gc.get_objects())
+
+    mock = make_mock(worlds=2)
+    before = journals()
+    for number in range(20):
+        finished(mock, mock.world(f"sk-{number}"))
+        journal(mock.world(f"sk-{number}"), 100)
+
+    assert journals() == before + 2
 
 
 def test_two_servers_in_one_process_share_nothing() -> None:

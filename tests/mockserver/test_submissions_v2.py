@@ -502,6 +502,12 @@ def test_the_restoring_model_may_be_named(value: str | None) -> None:
     assert value is None or "C18" in reasons(TXT, body)
 
 
+@pytest.mark.parametrize(("sent", "taken"), [(None, 0.75), (0, 0.0), (1, 1.0)])
+def test_denoising_strength_has_the_clients_default(sent: float | None, taken: float) -> None:
+    """0 is a value, not absence."""
+    assert read(IMG, img2img_v2(denoising_strength=sent), strict=True).recipe.strength == taken
+
+
 def test_only_the_first_source_picture_is_used() -> None:
     """init_images is a list; what further ones mean is not stated."""
     submission = read(IMG, img2img_v2(init_images=[BLUE, RED]), strict=True)
