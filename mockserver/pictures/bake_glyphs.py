@@ -25,7 +25,9 @@ def bake(size: int) -> Face:
         if character == FACE:
             image = _smile(round(ascent * 1.0), height)
         else:
-            image = Image.new("L", (max(1, round(font.getlength(character))), height))
+            # the font's own space, meant for print, is too narrow for small sizes
+            width = font.getlength(character) if character != " " else size * 0.3
+            image = Image.new("L", (max(1, round(width)), height))
             ImageDraw.Draw(image).text((0, 0), character, font=font, fill=255)
         levels = image.point([round(value * FULL / 255) for value in range(256)])
         pixels, width = levels.tobytes(), image.width

@@ -18,7 +18,7 @@ from .receipt import SIDE
 _SAMPLES = 4  # measured points per cell and direction in a large picture,
 _WHOLE, _INNER = range(4), range(1, 3)  # all of them, as a caption needs; the inner ones only, as blur needs
 _SMALL = 3 * SIDE  # pixels; sides up to this are unmixed
-_RIDGE = 0.015  # keeps the solution calm where JPEG noise would make it swing
+_RIDGE = 0.06  # keeps the solution calm where JPEG noise would make it swing
 
 Matrix = list[list[float]]
 Kernel = Callable[[float], float]

@@ -108,7 +108,7 @@ def _pairs(recipe: Recipe, index: int) -> Iterator[tuple[str, object]]:
     if recipe.restore_faces:
         yield "Face restoration", "CodeFormer"
     yield "Size", f"{recipe.width}x{recipe.height}"
-    yield "Model", recipe.model.removesuffix(".safetensors")
+    yield "Model", _stem(recipe.model)
     if recipe.vae:
         yield "VAE", recipe.vae
     if recipe.source is not None:
@@ -125,7 +125,7 @@ def _pairs(recipe: Recipe, index: int) -> Iterator[tuple[str, object]]:
         yield "Hires resize", f"{hires.width}x{hires.height}"
         yield "Hires upscaler", hires.upscaler
     if recipe.refiner:
-        yield "Refiner", recipe.refiner.checkpoint.removesuffix(".safetensors")
+        yield "Refiner", _stem(recipe.refiner.checkpoint)
         yield "Refiner switch at", recipe.refiner.switch_at
     for number, unit in enumerate(recipe.control_units):
         parts: dict[str, object] = {
@@ -168,6 +168,11 @@ def _mask_pairs(recipe: Recipe) -> Iterator[tuple[str, object]]:
 def _hash_of_name(name: str) -> str:
     """Twelve digits that stand for a file that the mock does not have: made from the name."""
     return blake2b(name.encode("utf-8", "replace"), digest_size=6).hexdigest()
+
+
+def _stem(name: str) -> str:
+    """A checkpoint as the tools name it: without the ending of its file."""
+    return name.removesuffix(".safetensors") or name
 
 
 def _quoted(value: object) -> str:

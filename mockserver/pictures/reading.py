@@ -20,7 +20,7 @@ from .receipt import CELLS, SIDE, Receipt, read_cells
 MOST_PIXELS = 1 << 25
 """Pictures beyond 33 megapixels are not decoded."""
 _SMALLEST_SIDE = SIDE
-_SHARPENINGS = (0.0, 0.5, 0.9, 1.4)
+_SHARPENINGS = (0.0, 1.0, 2.5)
 _CAPTION_STARTS = range(11, SIDE)  # on a light ground a transparent picture's tiles are inverted, its caption is not
 
 
@@ -72,7 +72,7 @@ def _readings(grey: Image.Image) -> Iterator[list[float]]:
     for means in cell_means(grey):
         for sharpening in _SHARPENINGS:
             sharp = _sharpened(means, sharpening) if sharpening else means
-            for compared in (_by_row(sharp), _by_neighbours(sharp), _by_all(sharp)):
+            for compared in (_by_row(sharp), _by_row(_levelled(sharp))):
                 yield compared
                 dark = [-value for value in compared]
                 yield dark
@@ -104,22 +104,14 @@ def _by_row(means: list[float]) -> list[float]:
     return compared
 
 
-def _by_neighbours(means: list[float]) -> list[float]:
-    """Compared with the mean of the 5 x 5 cells around: follows slow changes of light."""
-    compared = []
-    for cell, value in enumerate(means):
-        row, column = divmod(cell, SIDE)
-        rows = range(max(0, row - 2), min(SIDE, row + 3))
-        first, last = max(0, column - 2), min(SIDE, column + 3)
-        around = [sum(means[y * SIDE + first : y * SIDE + last]) for y in rows]
-        compared.append(value - sum(around) / (len(rows) * (last - first)))
-    return compared
-
-
-def _by_all(means: list[float]) -> list[float]:
-    """Compared with one middle for the whole picture."""
-    middle = _middle(means)
-    return [value - middle for value in means]
+def _levelled(means: list[float]) -> list[float]:
+    """As if lit evenly: brightness that rises or falls from left to right is divided out (rows are compared alone)."""
+    columns = [sum(means[column::SIDE]) / SIDE for column in range(SIDE)]
+    places = [column - (SIDE - 1) / 2 for column in range(SIDE)]
+    middle = sum(columns) / SIDE or 1.0
+    slope = sum(place * value for place, value in zip(places, columns, strict=True)) / sum(place**2 for place in places)
+    light = [max(0.2, 1 + slope * place / middle) for place in places]
+    return [value / light[cell % SIDE] for cell, value in enumerate(means)]
 
 
 def _middle(values: list[float]) -> float:

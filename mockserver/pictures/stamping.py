@@ -34,16 +34,14 @@ def stamped(image: Image.Image, bits: int, strength: float, allowed: Image.Image
     loosest = margin + 24 + 200 * (1 - strength)
     most = min(127.0, 320 * strength)
     light = [bits >> (CELLS - 1 - cell) & 1 for cell in range(CELLS)]
-    share = _cell_means(allowed) if allowed else bytes([255]) * CELLS
-    if sum(part < 128 for part in share) > _MOST_LOST:
+    if allowed and sum(share < 128 for share in _cell_means(allowed)) > _MOST_LOST:
         return image
     result, total = image, [0.0] * CELLS
     for _ in range(_PASSES):
         moves = _moves(_cell_means(result.convert("L")), light, margin, loosest)
         if max(map(abs, moves)) < 1:
             break
-        reached = [now + move * 255 / max(128, part) for now, move, part in zip(total, moves, share, strict=True)]
-        reached = [min(most, max(-most, move)) for move in reached]
+        reached = [min(most, max(-most, now + move)) for now, move in zip(total, moves, strict=True)]
         if reached == total:
             break
         total = reached

@@ -162,6 +162,12 @@ class TestControlNet:
         assert away == sorted(away, reverse=True)
         assert away[0] - away[-1] > 10
 
+    def test_the_caption_stays_readable(self) -> None:
+        """Of the caption less is covered than of the tiles."""
+        away = ImageChops.difference(self.drawn(weight=1.0), self.drawn(weight=0.0)).convert("L")
+        tiles, words = (ImageStat.Stat(away.crop(box)).mean[0] for box in ((0, 0, 512, 380), (0, 420, 512, 512)))
+        assert words < tiles / 2
+
     def test_start_and_end_count_as_a_share(self) -> None:
         """Half of the run shows as half of the weight; none of it shows nothing."""
         top = (0, 0, 512, 380)

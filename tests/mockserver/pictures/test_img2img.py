@@ -78,6 +78,15 @@ def test_transparent_parts_of_a_source_are_white() -> None:
     assert shown.getpixel((5, 5)) == (255, 255, 255)
 
 
+def test_the_caption_comes_in_early() -> None:
+    """At a quarter of the way the caption is already half there."""
+    tiles, words = (0, 0, 512, 384), (0, 448, 512, 512)
+    mixed, final = drawn(0.25), generated(0.25)
+    left_of_tiles = difference(mixed.crop(tiles), final.crop(tiles)) / difference(SOURCE.crop(tiles), final.crop(tiles))
+    left_of_words = difference(mixed.crop(words), final.crop(words)) / difference(SOURCE.crop(words), final.crop(words))
+    assert left_of_words < 0.65 < left_of_tiles
+
+
 class TestFit:
     """A source of another size is fitted as `resize_mode` says."""
 

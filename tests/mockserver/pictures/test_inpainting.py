@@ -137,6 +137,14 @@ def test_the_mask_follows_the_source_when_it_is_cropped() -> None:
     assert difference(image.crop(RIGHT), source.crop((256, 0, 384, 256))) > 20
 
 
+def test_a_mask_of_another_shape_is_laid_on_the_source_first() -> None:
+    """A square mask of a wide source covers all of it: what it marks at the far left is cropped away."""
+    source, mask = photo(512, 256), Image.new("L", (64, 64))
+    mask.paste(255, (0, 0, 14, 64))
+    wanted = recipe(source=saved(source), strength=1.0, fit=Fit.CROP, mask=Mask(image=saved(mask), blur=0))
+    assert identical(compose(wanted, 0, FIXED).image, source.crop((128, 0, 384, 256)))
+
+
 def test_a_mask_may_be_the_alpha_channel() -> None:
     """A picture with transparent parts masks by them."""
     mask = Image.new("RGBA", (256, 256), (0, 0, 0, 0))

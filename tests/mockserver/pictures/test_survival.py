@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
 from mockserver.core.recipe import ImageType, Lora, Recipe
 from mockserver.pictures import NotAReceipt, decode, recipe_digest, render
@@ -41,6 +41,23 @@ def thumbnail(image: Image.Image) -> bytes:
     return saved(small, "JPEG", quality=75)
 
 
+def blurred(share: float) -> Change:
+    """Blurred by a radius in per cent of the shorter side."""
+
+    def change(image: Image.Image) -> bytes:
+        return saved(image.filter(ImageFilter.GaussianBlur(min(image.size) * share / 100)), "JPEG", quality=75)
+
+    return change
+
+
+def shaded(image: Image.Image) -> bytes:
+    """As if photographed under a lamp: a third of the light at the right edge."""
+    light = (
+        Image.linear_gradient("L").rotate(270).resize(image.size).point([85 + value * 2 // 3 for value in range(256)])
+    )
+    return saved(ImageChops.multiply(image, Image.merge("RGB", (light, light, light))), "JPEG", quality=75)
+
+
 CHANGES: dict[str, Change] = {
     "as it is": saved,
     "JPEG q90": jpeg(90),
@@ -51,7 +68,9 @@ CHANGES: dict[str, Change] = {
     "thumbnail 13 %": thumbnail,
     "larger": lambda image: saved(image.resize((image.width * 3 // 2, image.height * 2)), "JPEG", quality=75),
     "darker": lambda image: saved(image.point([value // 2 for value in range(256)] * 3), "JPEG", quality=75),
-    "blur 1 %": lambda image: saved(image.filter(ImageFilter.GaussianBlur(min(image.size) / 100)), "JPEG", quality=75),
+    "blur 1 %": blurred(1),
+    "blur 3 %": blurred(3),
+    "light from one side": shaded,
 } | {
     f"{share:.0%} {kind.name.lower()}": scaled(share, kind)
     for share in (0.5, 0.25, 0.13)
