@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from benchmarks import inprocess, load, report, startup
 from benchmarks.peers import FOLDER, NAMES, PACKAGES, peers
-from benchmarks.servers import HELLO, OURS, ROOT, Server
+from benchmarks.servers import CONSTANT, HELLO, MOCK, ROOT, SCHEMA, Server
 
 
 def main() -> int:
@@ -25,15 +25,17 @@ def main() -> int:
         others, results.missing = peers()
     else:
         results.missing = dict.fromkeys(NAMES, "left out (--no-peers)")
-    servers = [*OURS, *others]
-    results.words = {server.name: server.words for server in (*servers, HELLO)}
+    servers = [SCHEMA, MOCK, *others]
+    results.words = {server.name: server.words for server in (CONSTANT, *servers, HELLO)}
     results.words |= dict.fromkeys([name for name in NAMES if name not in results.words], "see below")
-    results.notes = [f"{options.rounds} rounds of {options.seconds:g} s per server and operation, one more to warm up."]
+    results.notes = [
+        f"{options.rounds} rounds of {options.seconds:g} s per server and operation, after one to warm up."
+    ]
     if options.load:
         _measure_load(servers, options, results)
     if options.start:
         _say("start-up")
-        results.start_s, missing = startup.start_times_s([HELLO, *servers], rounds=options.rounds + 2)
+        results.start_s, results.start_ratio, missing = startup.start_times(HELLO, servers, rounds=options.rounds)
         results.missing |= {f"start-up of {name}": reason for name, reason in missing.items()}
     if options.inprocess:
         _measure_in_process(results)
@@ -56,7 +58,7 @@ def _measure_load(servers: list[Server], options: argparse.Namespace, results: r
         results.missing |= {"requests per second": reason}
         return
     _say("load")
-    results.loads, missing = load.compare(servers, rounds=options.rounds, seconds=options.seconds, say=_say)
+    results.loads, missing = load.compare(CONSTANT, servers, rounds=options.rounds, seconds=options.seconds, say=_say)
     results.missing |= missing
 
 
@@ -78,8 +80,8 @@ def _measure_in_process(results: report.Results) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="rounds per server (default 5)")
-    parser.add_argument("--seconds", type=float, default=2, help="seconds per round and operation (default 2)")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds (default 7)")
+    parser.add_argument("--seconds", type=float, default=1, help="seconds per run (default 1)")
     parser.add_argument("--no-peers", dest="peers", action="store_false", help="leave out the npm packages")
     parser.add_argument("--no-load", dest="load", action="store_false", help="leave out requests per second")
     parser.add_argument("--no-start", dest="start", action="store_false", help="leave out start-up")

@@ -1,4 +1,8 @@
-"""Requests per second by `wrk`: 16 connections, one thread, servers taking turns, medians."""
+"""Requests per second by `wrk`: 16 connections, one thread, servers taking turns, medians.
+
+Machines that run benchmarks are shared and change their speed from one second to the next. So every run of a server
+stands between two short runs of the limit, and its share is taken from those two.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from benchmarks.http import Request
 from benchmarks.servers import Server, running
 
 CONNECTIONS = 16
+OPERATIONS = ("submit", "poll")
 
 _CYCLE = """
 local turn = 0
@@ -40,12 +45,14 @@ class Load:
     Attributes:
         per_s: requests answered per second.
         lowest_per_s, highest_per_s: the worst and the best round.
+        share: of what the limit did just before and just after, which holds also when the machine's speed changes.
         p50_us, p99_us: latency in microseconds.
     """
 
     per_s: float
     lowest_per_s: float
     highest_per_s: float
+    share: float
     p50_us: float
     p99_us: float
 
@@ -86,35 +93,44 @@ def press(url: str, requests: Sequence[Request], seconds: float) -> dict[str, in
 
 
 def compare(
-    servers: Iterable[Server], *, rounds: int, seconds: float, say: Callable[[str], object]
+    limit: Server, servers: Iterable[Server], *, rounds: int, seconds: float, say: Callable[[str], object]
 ) -> tuple[dict[str, dict[str, Load]], dict[str, str]]:
-    """Loads submit and poll of every server, in turn.
+    """Loads submit and poll of every server in turn, each between two runs of the limit.
 
     Returns:
         By server and operation the figures; by server the reason why there are none.
     """
-    runs: dict[tuple[str, str], list[dict[str, int]]] = {}
+    runs: dict[tuple[str, str], list[tuple[dict[str, int], float]]] = {}
     missing: dict[str, str] = {}
     with ExitStack() as stack:
+        reference = stack.enter_context(running(limit))
         ready: list[tuple[Server, str]] = []
         for server in servers:
             try:
                 url = stack.enter_context(running(server))
-                _round(url, server, seconds)  # not counted: it warms up compilers and caches
+                for operation in OPERATIONS:  # not counted: it warms up compilers and caches
+                    _run(url, server, operation, 2 * seconds)
             except (RuntimeError, OSError) as error:
                 missing[server.name] = f"did not run: {error}"
             else:
                 ready.append((server, url))
         for number in range(rounds):
-            for server, url in ready:
-                if server.name in missing:
-                    continue
-                say(f"  round {number + 1}/{rounds}: {server.name}")
-                try:
-                    for name, result in _round(url, server, seconds):
-                        runs.setdefault((server.name, name), []).append(result)
-                except (RuntimeError, OSError) as error:
-                    missing[server.name] = f"stopped in round {number + 1}: {error}"
+            say(f"  round {number + 1}/{rounds}")
+            for operation in OPERATIONS:
+                before = _run(reference, limit, operation, seconds)
+                for server, url in ready:
+                    if server.name in missing:
+                        continue
+                    try:
+                        result = _run(url, server, operation, seconds)
+                    except (RuntimeError, OSError) as error:
+                        missing[server.name] = f"stopped in round {number + 1}: {error}"
+                        continue
+                    after = _run(reference, limit, operation, seconds)
+                    runs.setdefault((limit.name, operation), []).append((after, 1.0))
+                    share = _rate(result) / statistics.mean((_rate(before), _rate(after)))
+                    runs.setdefault((server.name, operation), []).append((result, share))
+                    before = after
     found: dict[str, dict[str, Load]] = {}
     for (server_name, operation), results in runs.items():
         if server_name not in missing:
@@ -127,22 +143,24 @@ def why_not() -> str | None:
     return None if shutil.which("wrk") else "wrk is not installed (Debian: apt-get install wrk)"
 
 
-def _round(url: str, server: Server, seconds: float) -> list[tuple[str, dict[str, int]]]:
-    """Submit, then poll; prepared anew for each, since a server may forget old tasks under load."""
-    found: list[tuple[str, dict[str, int]]] = []
-    for name in ("submit", "poll"):
-        operations = server.prepare(url)
-        operations.before_round()
-        found.append((name, press(url, operations.submit if name == "submit" else operations.poll, seconds)))
-    return found
+def _run(url: str, server: Server, operation: str, seconds: float) -> dict[str, int]:
+    """One run; the server is prepared anew, since it may forget old tasks under load."""
+    operations = server.prepare(url)
+    operations.before_round()
+    return press(url, operations.submit if operation == "submit" else operations.poll, seconds)
 
 
-def _median(results: list[dict[str, int]]) -> Load:
-    rates = [result["requests"] / result["us"] * 1e6 for result in results]
+def _rate(result: dict[str, int]) -> float:
+    return result["requests"] / result["us"] * 1e6
+
+
+def _median(results: list[tuple[dict[str, int], float]]) -> Load:
+    rates = [_rate(result) for result, _ in results]
     return Load(
         per_s=statistics.median(rates),
         lowest_per_s=min(rates),
         highest_per_s=max(rates),
-        p50_us=statistics.median(result["p50"] for result in results),
-        p99_us=statistics.median(result["p99"] for result in results),
+        share=statistics.median(share for _, share in results),
+        p50_us=statistics.median(result["p50"] for result, _ in results),
+        p99_us=statistics.median(result["p99"] for result, _ in results),
     )

@@ -197,4 +197,3 @@ MOCK = Server(
     command=lambda port: [sys.executable, "-m", "mockserver", "--port", str(port), "--clock", "auto"],
     prepare=_prepare_mock,
 )
-OURS = (CONSTANT, SCHEMA, MOCK)
