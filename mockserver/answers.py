@@ -45,19 +45,17 @@ V2_STATUS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """How tasks are shown: who signs, which names pictures have, what the classifier was told to say.
+    """How tasks are shown: who signs, which names pictures have.
 
     Attributes:
         base_url: scheme and host of the links, no slash at the end.
         signer: signs them.
         ids: names the picture files.
-        nsfw_confidences: see `WorldSettings`.
     """
 
     base_url: str
     signer: LinkSigner
     ids: Ids
-    nsfw_confidences: tuple[float, ...] | None = None
 
 
 def picture_path_v3(task: Task, index: int, ids: Ids) -> str:
@@ -120,7 +118,7 @@ def progress(task: Task, now_ms: int, view: View, previews: Sequence[str]) -> di
         "finish_time": _beijing(finished),
         "info": "",
         "enable_nsfw_detection": task.delivery.nsfw,
-        "nsfw_detection_result": _nsfw(task, view) if done and task.delivery.nsfw else None,
+        "nsfw_detection_result": _nsfw(task) if done and task.delivery.nsfw else None,
         "debug_info": {
             "submit_time_ms": task.submitted_ms,
             "execution_time_ms": started or 0,
@@ -131,7 +129,7 @@ def progress(task: Task, now_ms: int, view: View, previews: Sequence[str]) -> di
 
 
 def _images(task: Task, now_ms: int, view: View) -> list[dict[str, Any]]:
-    found: Sequence[dict[str, Any] | None] = _nsfw(task, view) if task.delivery.nsfw else [None] * task.count
+    found: Sequence[dict[str, Any] | None] = _nsfw(task) if task.delivery.nsfw else [None] * task.count
     kind = task.delivery.image_type
     return [
         {
@@ -156,13 +154,13 @@ def _links_v2(task: Task, now_ms: int, view: View) -> list[str]:
     ]
 
 
-def _nsfw(task: Task, view: View) -> list[dict[str, Any]]:
+def _nsfw(task: Task) -> list[dict[str, Any]]:
     found = confidences(
         prompt=_picture_fields(task).get("prompt") or "",
         level=task.delivery.nsfw_level,
         seed=task.seed,
         count=task.count,
-        chosen=view.nsfw_confidences,
+        chosen=task.nsfw_confidences,
     )
     return [{"valid": True, "confidence": confidence} for confidence in found]
 

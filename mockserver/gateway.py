@@ -127,6 +127,7 @@ class Contract:
                 findings.append(_DEPRECATED)
             if operation.method == "POST":
                 body = await self._read_body(receive, content_length, operation)
+                world = mock.world(key)  # again: it may have been forgotten while the body came in
                 self._check_content_type(content_type, operation, findings)
             base_url = (
                 settings.public_base_url or f"{scope['scheme']}://{host.decode('latin-1') if host else 'localhost'}"

@@ -67,23 +67,29 @@ Handler = Callable[[Call], dict[str, Any]]
 
 def recipe_of(task: Task, mock: Mock) -> Recipe:
     """The recipe of a task, read again from its request, with the seed in use."""
-    submission = _reader(task.operation_id)(
-        parse_body(task.body), _context(task.operation_id, mock, StoredPictures(mock.inputs))
-    )
+    operation = mock.document.operations[task.operation_id]
+    context = _context(task.operation_id, mock, StoredPictures(mock.inputs))
+    submission = _reader(task.operation_id)(parse_body(task.body, operation.version), context)
     return _with_seed(submission.recipe, task.seed)
 
 
-def parse_body(raw: bytes) -> dict[str, Any]:
+def parse_body(raw: bytes, version: str) -> dict[str, Any]:
     """The JSON object of a body (C21: JSON as RFC 8259 has it, nothing else).
+
+    Args:
+        raw: the body as sent.
+        version: `v2` or `v3`; v3 nests what to draw in `request`.
 
     Raises:
         Refusal: no JSON.
     """
     try:
         body = orjson.loads(raw)
-        request = body.get("request", body) if isinstance(body, dict) else body
-        if isinstance(request, dict) and type(request.get("seed")) is float:
+        fields = body.get("request") if version == "v3" and isinstance(body, dict) else body
+        if isinstance(fields, dict) and type(fields.get("seed")) is float:
             body = json.loads(raw)  # an integer beyond 64 bits: exact here, rounded by the fast parser
+    except RecursionError:
+        raise _too_deep() from None
     except ValueError as error:
         raise Refusal(
             Reason.INVALID_REQUEST_BODY, f"the body is not JSON: {error}", v2_code=V2Code.INVALID_JSON
@@ -121,7 +127,7 @@ def refusal_of(operation: Operation, problems: Sequence[Problem]) -> Refusal:
 
 def _submit(call: Call) -> Task:
     operation, settings = call.operation, call.mock.settings
-    body = parse_body(call.body)
+    body = parse_body(call.body, operation.version)
     if not operation.is_valid(body, Reading.DOCUMENTED):
         problems = operation.problems(body, Reading.DOCUMENTED)
         if settings.strict:
@@ -142,7 +148,9 @@ def _submit(call: Call) -> Task:
     submission = _reader(operation.operation_id)(body, context)
     call.findings.extend(submission.findings)
     kept = _dump(body) if pictures.taken else call.body
-    return call.mock.submit(call.world, operation.operation_id, submission, kept)
+    task = call.mock.submit(call.world, operation.operation_id, submission, kept)
+    pictures.keep()
+    return task
 
 
 def submit_v3(call: Call) -> dict[str, Any]:
@@ -302,7 +310,6 @@ def _view(call: Call) -> answers.View:
         base_url=call.base_url,
         signer=call.mock.signer,
         ids=call.mock.ids,
-        nsfw_confidences=call.world.settings.nsfw_confidences,
     )
 
 
@@ -334,5 +341,12 @@ def _with_seed(recipe: Recipe, seed: int) -> Recipe:
 def _dump(body: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(body)
-    except TypeError:  # an integer beyond 64 bits
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except TypeError:  # an integer beyond 64 bits, or deeper than the fast writer goes
+        try:
+            return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        except RecursionError:
+            raise _too_deep() from None
+
+
+def _too_deep() -> Refusal:
+    return Refusal(Reason.INVALID_REQUEST_BODY, "the body is nested too deeply to be a request")

@@ -136,6 +136,7 @@ class World:
             submitted_ms=now_ms,
             started_ms=plan.started_ms,
             finished_ms=plan.finished_ms,
+            nsfw_confidences=self._settings.nsfw_confidences,
         )
         if delivery.test_status is Status.FAILED:
             task.outcome = Status.FAILED

@@ -156,9 +156,10 @@ class Clock:
         self._rate = self.mode.rate
 
     def change(self, mode: ClockMode) -> None:
-        """Goes on from the present instant in another mode."""
+        """Goes on from the present instant in another mode; a frozen clock stays frozen until it is resumed."""
+        self._anchor(self.now_ms())
         self.mode = mode
-        self.resume()
+        self._rate = 0.0 if self._frozen else mode.rate
 
     def reset(self, *, keep_time: bool) -> None:
         """Back to the first mode, running; at the wall's time, or no earlier than now when `keep_time` is set."""

@@ -52,7 +52,7 @@ class Findings:
 
     __slots__ = ("_counts", "_limit", "dropped")
 
-    def __init__(self, limit: int = 500) -> None:
+    def __init__(self, limit: int = 100) -> None:
         self._counts: dict[Finding, int] = {}
         self._limit = limit
         self.dropped = 0

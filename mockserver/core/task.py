@@ -88,6 +88,7 @@ class Task:
         seed: the seed in use.
         count: pictures to deliver.
         outcome: what it ends as.
+        nsfw_confidences: the classifier's answers that its world was set to when it was submitted.
         polls: how often its result was asked for.
     """
 
@@ -104,6 +105,7 @@ class Task:
     finished_ms: int
     outcome: Status = Status.SUCCEED
     reason: str = ""
+    nsfw_confidences: tuple[float, ...] | None = None
     polls: int = field(default=0)
 
     def status_at(self, now_ms: int) -> Status:

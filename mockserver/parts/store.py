@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Protocol
 
 from mockserver.core.task import Task
+
+LOOKED_AT = 64
+"""How many of the oldest tasks are looked at for a finished one: a full server must not search them all each time."""
 
 
 class TaskStore(Protocol):
@@ -18,7 +22,7 @@ class TaskStore(Protocol):
         """The task of an id."""
 
     def drop_oldest_finished(self, now_ms: int) -> Task | None:
-        """Forgets the oldest task that has ended by an instant; None when none has."""
+        """Forgets a task that has ended by an instant, the oldest first; None when none of the oldest has."""
 
     def __len__(self) -> int:
         """How many tasks are kept."""
@@ -45,7 +49,8 @@ class MemoryTasks:
 
     def drop_oldest_finished(self, now_ms: int) -> Task | None:
         """See `TaskStore.drop_oldest_finished`."""
-        found = next((task for task in self._tasks.values() if now_ms >= task.finished_ms), None)
+        oldest = islice(self._tasks.values(), LOOKED_AT)
+        found = next((task for task in oldest if now_ms >= task.finished_ms), None)
         if found is not None:
             del self._tasks[found.id]
         return found

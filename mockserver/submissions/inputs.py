@@ -30,26 +30,34 @@ class Pictures(Protocol):
 
 
 class SubmittedPictures:
-    """Takes base64 pictures out of a fresh body and keeps them in a store; the body gets references.
+    """Takes base64 pictures out of a fresh body; the body gets references.
 
-    Attributes:
-        taken: whether the body was changed.
+    The store gets the files by `keep`, once the request was accepted: refused ones push nothing out of it.
     """
 
-    __slots__ = ("_limits", "_store", "taken")
+    __slots__ = ("_files", "_limits", "_store")
 
     def __init__(self, store: InputStore, limits: PictureLimits) -> None:
         self._store = store
         self._limits = limits
-        self.taken = False
+        self._files: dict[str, bytes] = {}
+
+    @property
+    def taken(self) -> bool:
+        """Whether the body was changed."""
+        return bool(self._files)
+
+    def keep(self) -> None:
+        """Puts the files into the store."""
+        for name, data in self._files.items():
+            self._store.put(name, data)
 
     def take(self, holder: dict[str, object] | list[object], key: str | int, where: str) -> bytes:
         """See `Pictures.take`."""
         data = decode_picture(str(holder[key]), where, self._limits)  # type: ignore[index]  # key fits its holder
         name = blake2b(data, digest_size=16).hexdigest()
-        self._store.put(name, data)
+        self._files[name] = data
         holder[key] = _REFERENCE + name  # type: ignore[index]  # key fits its holder
-        self.taken = True
         return data
 
 

@@ -100,7 +100,9 @@ class Context:
             for word in self.illegal_words:
                 if word in lowered:
                     raise Refusal(
-                        Reason.ILLEGAL_PROMPT, f"{where}: the prompt holds {word!r}, which this server refuses"
+                        Reason.ILLEGAL_PROMPT,
+                        f"{where}: the prompt holds {word!r}, which this server refuses",
+                        v2_code=V2Code.NOT_SUPPORT if self.strict else None,  # 11 is known from a client only (C33)
                     )
 
 

@@ -46,7 +46,7 @@ def read_txt2img(body: Json, context: Context) -> Submission:
     return Submission(
         type=TaskType.TXT_TO_IMG,
         recipe=Recipe(**common, hires=_hires(body, context)),
-        delivery=_delivery(body),
+        delivery=_delivery(body, context),
         findings=context.findings,
     )
 
@@ -73,7 +73,7 @@ def read_img2img(body: Json, context: Context) -> Submission:
             mask=_mask(body, context),
             noise_multiplier=1.0 if noise is None else float(noise),
         ),
-        delivery=_delivery(body),
+        delivery=_delivery(body, context),
         findings=context.findings,
     )
 
@@ -133,9 +133,13 @@ def _loras(prompt: str, checkpoint: Model | None, context: Context) -> tuple[Lor
     return tuple(loras)
 
 
-def _delivery(body: Json) -> Delivery:
+def _delivery(body: Json, context: Context) -> Delivery:
     extra: Mapping[str, Any] = body.get("extra") or {}
     ttl, previews = body.get("img_expire_ttl"), extra.get("enable_progress_info")
+    if ttl is not None and ttl == 0:
+        context.note(
+            Code.UNDOCUMENTED_MEANING, "img_expire_ttl", "0 seconds has no stated meaning: kept as if it were absent"
+        )
     return shared_delivery(
         ImageType(extra.get("response_image_type") or "png"),
         bool(extra.get("enable_nsfw_detection")),

@@ -288,10 +288,10 @@ def test_a_seed_of_any_size_is_shown_to_the_last_digit(seed: int) -> None:
 
 def test_detection_results_stand_beside_their_picture_in_v3_and_in_a_list_in_v2() -> None:
     """C9: same task, same numbers, in picture order."""
-    view = View(base_url="", signer=SIGNER, ids=IDS, nsfw_confidences=(1.5, 99.25))
     nsfw = Delivery(nsfw=True)
-    v3 = task_result(task_v3(delivery=nsfw, count=3), FINISHED, view)
-    v2 = progress(task_v2(delivery=nsfw, count=3), FINISHED, view, [])
+    chosen = (1.5, 99.25)
+    v3 = task_result(task_v3(delivery=nsfw, count=3, nsfw_confidences=chosen), FINISHED, VIEW)
+    v2 = progress(task_v2(delivery=nsfw, count=3, nsfw_confidences=chosen), FINISHED, VIEW, [])
     expected = [{"valid": True, "confidence": confidence} for confidence in (1.5, 99.25, 1.5)]
 
     assert [image["nsfw_detection_result"] for image in v3["images"]] == expected

@@ -187,6 +187,8 @@ def test_a_body_gets_references_and_the_store_gets_each_file_once() -> None:
     assert pictures.take(body["init_images"], 0, "init_images[0]") == png()
     assert pictures.take(body, "mask", "mask") == png(8, 8)
     assert pictures.taken
+    assert store.total_bytes == 0  # nothing before the request is accepted
+    pictures.keep()
     assert store.total_bytes == len(png()) + len(png(8, 8))
     references = [*body["init_images"], body["mask"]]
     assert all(len(reference) < 50 for reference in references)

@@ -188,14 +188,16 @@ def test_the_end_of_time_has_a_date_in_every_zone() -> None:
 
 
 def test_another_mode_goes_on_from_the_present_instant() -> None:
-    """`change` moves nothing and thaws a frozen clock."""
+    """`change` moves nothing, and a frozen clock waits for `resume`."""
     clock, wall = a_clock("x100")
     wall.now_ms += 10
     clock.freeze()
     clock.change(ClockMode.parse("real"))
-    assert not clock.frozen
+    wall.now_ms += 7
+    assert clock.frozen
     assert clock.now_ms() == START_MS + 1_000
 
+    clock.resume()
     wall.now_ms += 3
     assert clock.now_ms() == START_MS + 1_003
     assert clock.mode == ClockMode.parse("real")
