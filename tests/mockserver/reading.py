@@ -121,7 +121,7 @@ def changed(body: dict[str, Any], changes: Iterable[Change]) -> dict[str, Any]:
             if value is GONE:
                 del holder[last]
             elif isinstance(holder, list) or last in holder:
-                holder[last] = copy.deepcopy(value)
+                holder[last] = copy.deepcopy(value)  # type: ignore[index]  # a list is indexed by numbers only
         except (KeyError, IndexError, TypeError):
             continue  # an earlier change took the place away
     return result
