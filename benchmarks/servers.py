@@ -56,7 +56,8 @@ SUBMITS = [json_request("POST", SUBMIT.path, body) for body in variants(SUBMIT_B
 
 UVICORN_OPTIONS = (
     *("--loop", "uvloop", "--http", "httptools", "--lifespan", "off", "--ws", "none"),
-    *("--no-access-log", "--no-server-header", "--log-level", "warning", "--timeout-keep-alive", "75"),
+    *("--no-access-log", "--no-server-header", "--no-proxy-headers", "--log-level", "warning"),
+    *("--timeout-keep-alive", "75"),
 )
 """What the mock gives to uvicorn, so that the limit is the limit of the same server."""
 
