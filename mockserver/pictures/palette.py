@@ -20,7 +20,7 @@ STEPS = 16
 """Steps of the hue's way through a picture."""
 LIGHT, DARK, GROUT = 176, 96, 66
 """Luma of a light tile, of a dark tile and of the joint between tiles, in a picture of 256 pixels or more."""
-STRONGER = 48
+STRONGER = 56
 """How much lighter and darker tiles are at 128 pixels: a thumbnail of 16 pixels has nothing else to go by."""
 PANEL_LIGHT, PANEL_DARK = 92, 42
 """Mean luma of light and dark cells behind the caption."""
