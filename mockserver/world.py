@@ -6,7 +6,7 @@ different keys.
 
 from __future__ import annotations
 
-import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
@@ -53,7 +53,6 @@ class World:
     """
 
     __slots__ = (
-        "_events_ms",
         "_ids",
         "_initial",
         "_settings",
@@ -93,7 +92,6 @@ class World:
         self.created = 0
         self.dropped = 0
         self._ids = ids
-        self._events_ms: list[int] = []
 
     @property
     def settings(self) -> WorldSettings:
@@ -143,7 +141,6 @@ class World:
             task.reason = "webhook test mode: the failure that was asked for"
         self.tasks.add(task)
         self.created = number + 1
-        self._plan_events(task, now_ms)
         return task
 
     def poll(self, task: Task) -> int:
@@ -162,8 +159,7 @@ class World:
 
     def next_event_ms(self) -> int | None:
         """When something happens next to any task; None when all have ended."""
-        self._forget_past(self.clock.now_ms())
-        return self._events_ms[0] if self._events_ms else None
+        return min(self._upcoming_ms(), default=None)
 
     def advance_to_next_event(self) -> int | None:
         """Moves the clock to the next event and gives its instant; None when all tasks have ended."""
@@ -174,12 +170,10 @@ class World:
 
     def run_until_idle(self) -> int:
         """Moves the clock to the end of the last task; gives the number of events passed."""
-        self._forget_past(self.clock.now_ms())
-        passed = len(self._events_ms)
-        if self._events_ms:
-            self.clock.jump_to(max(self._events_ms))
-            self._events_ms.clear()
-        return passed
+        upcoming = list(self._upcoming_ms())
+        if upcoming:
+            self.clock.jump_to(max(upcoming))
+        return len(upcoming)
 
     def end_task(self, task: Task, outcome: Status, reason: str = "") -> None:
         """Ends a task now; what was planned for it happens no more.
@@ -191,11 +185,6 @@ class World:
         task.end(now_ms, outcome, reason)
         if not task.delivery.dedicated:
             self.fleet.release(plan, now_ms)
-        self._forget_past(now_ms)
-        for instant_ms in (plan.started_ms, plan.finished_ms):
-            if instant_ms > now_ms:
-                self._events_ms.remove(instant_ms)
-        heapq.heapify(self._events_ms)
 
     def change(self, settings: WorldSettings) -> None:
         """Takes over settings; tasks that were planned keep their plans, and the workers that they keep busy."""
@@ -210,22 +199,20 @@ class World:
         """Forgets everything: the next task gets the first id again."""
         self.tasks = tasks
         self.created = self.dropped = 0
-        self._events_ms.clear()
         self._settings = self._initial
         self.fleet = Fleet(self._initial.fleet, self.seed)
         self.clock.reset(keep_time=False)
         self.findings.clear()
         self.journal.clear()
 
-    def _plan_events(self, task: Task, now_ms: int) -> None:
-        self._forget_past(now_ms)
-        heapq.heappush(self._events_ms, task.started_ms)
-        heapq.heappush(self._events_ms, task.finished_ms)
-
-    def _forget_past(self, now_ms: int) -> None:
-        events = self._events_ms
-        while events and events[0] <= now_ms:
-            heapq.heappop(events)
+    def _upcoming_ms(self) -> Iterator[int]:
+        """The starts and ends that lie ahead. Looked up when asked: submits, which are many, keep no list of them."""
+        now_ms = self.clock.now_ms()
+        for task in self.tasks:
+            if now_ms < task.finished_ms:
+                if now_ms < task.started_ms:
+                    yield task.started_ms
+                yield task.finished_ms
 
 
 def redact_key(key: str) -> str:

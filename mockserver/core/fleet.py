@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from mockserver.core.chance import unit
+from mockserver.core.chance import mix
 from mockserver.core.clock import MAX_MS
 
 PIXEL_STEPS_PER_S = 12_500_000.0
 OVERHEAD_MS = 400
 DISPATCH_MS = (40, 90)
 JITTER = 0.08
+_HALF = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +46,7 @@ class FleetSettings:
             raise ValueError(f"a task cannot take less than 0 ms, not {self.task_ms}")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """When a task's work begins and ends, in virtual milliseconds since the epoch."""
 
     started_ms: int
@@ -81,11 +82,12 @@ class Fleet:
         """
         settings = self.settings
         low, high = DISPATCH_MS
-        ready_ms = min(now_ms + low + int((high - low) * unit(self._seed, 2 * number)), MAX_MS)
+        chance = mix(self._seed, number)  # 64 bits: the lower half for the wait, the upper half for the work
+        ready_ms = min(now_ms + low + ((high - low) * (chance & _HALF) >> 32), MAX_MS)
         if settings.task_ms is not None:
             work_ms = settings.task_ms
         else:
-            jitter = 1.0 + JITTER * (2.0 * unit(self._seed, 2 * number + 1) - 1.0)
+            jitter = 1.0 + JITTER * ((chance >> 32) / 2.0**31 - 1.0)
             work_ms_exactly = (OVERHEAD_MS + pixel_steps / PIXEL_STEPS_PER_S * 1000.0) * jitter / settings.speed
             work_ms = int(min(work_ms_exactly, MAX_MS))
         if not queued:

@@ -78,9 +78,10 @@ class Entry:
         self.answer_bytes = len(answer)
         self.answer = bytes(memoryview(answer)[:BODY_BYTES])
         self.findings = findings
-        self.size = ENTRY_BYTES + len(path) + len(query) + len(self.request) + len(self.answer)
+        size = ENTRY_BYTES + len(path) + len(query) + len(self.request) + len(self.answer)
         for name, value in headers:
-            self.size += len(name) + len(value)
+            size += len(name) + len(value)
+        self.size = size
 
 
 class JournalBudget:
