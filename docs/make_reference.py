@@ -13,7 +13,6 @@ import click
 
 from mockserver.cli import serve
 from mockserver.control.table import RESOURCES
-from mockserver.settings import ENV_PREFIX
 
 HERE = Path(__file__).parent
 HEAD = "<!-- Written by docs/make_reference.py; do not edit. -->\n\n"
@@ -25,7 +24,8 @@ def settings_page() -> str:
         "# Settings",
         "",
         "A flag wins over its variable, a variable over the file, the file over the default. The file is",
-        "`--config FILE`, or `novita-mock.yaml` in the working directory: one `name: value` a line.",
+        "`--config FILE`, or `novita-mock.yaml` in the working directory: a `flag: value` a line, without dashes.",
+        "A repeatable flag takes a list in the file, and values with spaces between them in its variable.",
         "",
         "| flag | variable | default | what it does |",
         "|---|---|---|---|",
@@ -37,9 +37,7 @@ def settings_page() -> str:
             if option.name == "seed":
                 default = "drawn; `GET /__mock/version` tells it"
             choices = f" One of {', '.join(option.type.choices)}." if isinstance(option.type, click.Choice) else ""
-            lines.append(
-                f"| {flags} | `{ENV_PREFIX}_{option.name.upper()}` | {default} | {option.help or ''}{choices} |"
-            )
+            lines.append(f"| {flags} | `{option.envvar}` | {default} | {option.help or ''}{choices} |")
     return HEAD + "\n".join(lines) + "\n"
 
 

@@ -6,6 +6,8 @@ Exit codes: 0 ok, 1 findings, 2 usage, 3 cannot start.
 from __future__ import annotations
 
 import gc
+import math
+import re
 import secrets
 import sys
 from collections.abc import Callable
@@ -15,10 +17,10 @@ from typing import Any
 import click
 
 from mockserver import __version__
-from mockserver.settings import DEFAULT_PORT, ENV_PREFIX, Limits, Settings, unknown_variables
+from mockserver.flags import CONFIG_NAME, flag, read_file, variables
+from mockserver.settings import DEFAULT_PORT, Limits, Settings, unknown_variables
 
 EXIT_CANNOT_START = 3
-CONFIG_NAME = "novita-mock.yaml"
 
 
 class ServeByDefault(click.Group):
@@ -51,36 +53,16 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 
 
 @click.group(cls=ServeByDefault, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """A mock of the Novita AI image generation API. Without a command: serve."""
-
-
-def _read_config(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Makes the file's values the defaults of the flags; an unknown setting is an error that lists the known ones."""
-    del param
-    path = Path(value) if value else Path(CONFIG_NAME)
-    if not value and not path.exists():
-        return None
-    import yaml
-
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"cannot read {path}: {error}") from None
-    except yaml.YAMLError as error:
-        raise click.BadParameter(f"{path} is not YAML: {error}") from None
-    values = {} if loaded is None else loaded
-    if not isinstance(values, dict):
-        raise click.BadParameter(f"{path}: expected settings as 'name: value' lines")
-    names = {option.name for option in ctx.command.params if option.name != "config"}
-    given = {str(name).replace("-", "_"): setting for name, setting in values.items()}
-    unknown = sorted(given.keys() - names)
-    if unknown:
-        known = ", ".join(sorted(name.replace("_", "-") for name in names if name))
-        raise click.BadParameter(f"{path}: unknown setting {', '.join(unknown)}; known: {known}")
-    ctx.default_map = {**(ctx.default_map or {}), **given}
-    return str(path)
 
 
 def _clock(ctx: click.Context, param: click.Parameter, value: str) -> Any:
@@ -94,10 +76,21 @@ def _duration(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
     if value is None:
         return None
-    text = str(value)
-    number = float(text) if text.replace(".", "", 1).isdigit() else text
+    number = float(value) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) else value
     found: int = _checked(ctx, param, lambda: parse_duration_ms(number))
     return found
+
+
+def _speed(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):  # the range lets NaN through
+        raise click.BadParameter(f"{value:g} is no speed; expected a number above 0", ctx, param)
+    return value
+
+
+def _host(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not value.strip():  # an empty name would stand for every address of the machine
+        raise click.BadParameter("an empty address; expected for example 127.0.0.1, or 0.0.0.0 for all", ctx, param)
+    return value
 
 
 def _checked(ctx: click.Context, param: click.Parameter, read: Callable[[], Any]) -> Any:
@@ -108,24 +101,42 @@ def _checked(ctx: click.Context, param: click.Parameter, read: Callable[[], Any]
 
 
 @cli.command()
-@click.option("--config", is_eager=True, callback=_read_config, metavar="FILE", help=f"Settings; else {CONFIG_NAME}.")
-@click.option("-p", "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, help="0 picks a free one.")
-@click.option("-H", "--host", default="127.0.0.1", help="Address to listen on.")
-@click.option("--clock", default="real", callback=_clock, metavar="MODE", help="real, x<N>, manual or auto.")
-@click.option("--strict/--lenient", default=False, help="Refuse what the documentation does not state.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=None, help="Repeats ids, drawn seeds and jitter.")
-@click.option("--workers", type=click.IntRange(1, 10_000), default=4, help="Tasks a world works on at a time.")
-@click.option("--speed", type=click.FloatRange(0, min_open=True), default=1.0, help="2 is twice as fast.")
-@click.option("--task-duration", default=None, callback=_duration, metavar="TIME", help="Every task works so long.")
-@click.option("--key", "keys", multiple=True, metavar="KEY", help="Accept only this API key; repeatable.")
-@click.option("--any-model/--known-models", default=False, help="Accept model names that are not in the list.")
-@click.option("--illegal-word", "illegal_words", multiple=True, metavar="WORD", help="Refuse prompts with it.")
-@click.option("--public-base-url", default=None, metavar="URL", help="Scheme and host of picture links.")
-@click.option("--max-worlds", type=click.IntRange(1), default=Limits().worlds, help="API keys with state.")
-@click.option("--max-tasks", type=click.IntRange(1), default=Limits().tasks, help="Tasks held, of all worlds.")
-@click.option("--journal-entries", type=click.IntRange(0), default=Limits().journal_entries, help="Per world.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Of the log on stderr.")
+@flag(
+    "--config",
+    is_eager=True,
+    callback=read_file,
+    metavar="FILE",
+    help=f"File of settings, 'flag: value' a line; else {CONFIG_NAME} here, if there is one.",
+)
+@flag(
+    "-p", "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, help="Port to listen on; 0 picks a free one."
+)
+@flag("-H", "--host", default="127.0.0.1", callback=_host, help="Address to listen on; any other lets others in.")
+@flag("--clock", default="real", callback=_clock, metavar="MODE", help="real, x<N> (N times as fast), manual or auto.")
+@flag("--strict/--lenient", default=False, help="Refuse what the documentation does not state, or accept and tell it.")
+@flag(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    help="Repeats a run: ids, drawn seeds, jitter. Else drawn; GET /__mock/version tells it.",
+)
+@flag("--workers", type=click.IntRange(1, 10_000), default=4, help="Tasks that a world works on at a time.")
+@flag(
+    "--speed",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    callback=_speed,
+    help="Of the work; 2 is twice as fast.",
+)
+@flag("--task-duration", callback=_duration, metavar="TIME", help="Every task works so long, as 60s; else by its size.")
+@flag("--key", "keys", multiple=True, metavar="KEY", help="Accept only this API key; repeatable. Else any key.")
+@flag("--any-model/--known-models", default=False, help="Accept model names that are not in the list, or refuse them.")
+@flag("--illegal-word", "illegal_words", multiple=True, metavar="WORD", help="Refuse prompts with it; repeatable.")
+@flag("--public-base-url", metavar="URL", help="Scheme and host of picture links; else those that the client called.")
+@flag("--max-worlds", type=click.IntRange(1), default=Limits().worlds, help="API keys with state; see docs/limits.md.")
+@flag("--max-tasks", type=click.IntRange(1), default=Limits().tasks, help="Tasks held, of all worlds.")
+@flag("--journal-entries", type=click.IntRange(0), default=Limits().journal_entries, help="Calls kept per world.")
+@flag("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning", help="On stderr.")
+@flag("--log-format", type=click.Choice(["text", "json"]), default="text", help="Of the log on stderr.")
 def serve(
     config: str | None,
     port: int,
@@ -142,7 +153,7 @@ def serve(
     from mockserver.logs import configure
 
     configure(log_level, log_format)
-    for name in unknown_variables(_known_variables()):
+    for name in unknown_variables(variables(serve)):
         click.echo(f"novita-mock: warning: {name} is set, but there is no such setting", err=True)
     settings = _settings(keys=keys, illegal_words=illegal_words, seed=seed, **options)
     from mockserver.app import create_app
@@ -200,11 +211,6 @@ def _settings(
     )
 
 
-def _known_variables() -> list[str]:
-    """Every variable that a flag reads; click derives the names from command and flag."""
-    return [f"{ENV_PREFIX}_{option.name.upper()}" for option in serve.params if option.name]
-
-
 @cli.command()
 @click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def decode(picture: Path) -> None:
@@ -226,7 +232,4 @@ def decode(picture: Path) -> None:
 
 def main() -> None:
     """The entry point."""
-    for option in serve.params:
-        if isinstance(option, click.Option):
-            option.envvar = f"{ENV_PREFIX}_{option.name.upper()}" if option.name else None
     cli(prog_name="novita-mock")

@@ -1,7 +1,7 @@
 """What a server is started with; the one place that reads the environment.
 
-Precedence: flag, then `NOVITA_MOCK_<FLAG>`, then the configuration file, then the default. Reading is done by the
-command line (`mockserver.cli`), which calls `unknown_variables` for the warning.
+Flags, variables and the configuration file are put together by the command line (`mockserver.cli`, `mockserver.flags`),
+which calls `unknown_variables` for its warning.
 """
 
 from __future__ import annotations

@@ -53,6 +53,22 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None
     assert (version["clock"], version["seed"], version["strict"]) == ("auto", 22, True)
 
 
+@pytest.mark.parametrize("place", ["variable", "file", "list in a file"])
+def test_a_repeatable_flag_is_set_by_its_own_name(tmp_path: Path, place: str) -> None:
+    """`--key` is NOVITA_MOCK_KEY and `key:`; a server that was told one key refuses the others."""
+    text = {"file": "key: sk-mock-told\n", "list in a file": "key: [sk-mock-told, sk-mock-also]\n"}.get(place)
+    if text is not None:
+        (tmp_path / "novita-mock.yaml").write_text(text)
+    env = {"NOVITA_MOCK_KEY": "sk-mock-told"} if place == "variable" else {}
+    with mock_process(env=env, cwd=tmp_path) as url:
+        answers = [
+            httpx.get(f"{url}/v3/model", headers={"authorization": f"Bearer {key}"}).status_code
+            for key in ("sk-mock-told", "sk-mock-other")
+        ]
+
+    assert answers == [200, 403]
+
+
 def test_an_unknown_variable_is_told(tmp_path: Path) -> None:
     """NOVITA_MOCK_ with a slip of the pen warns and starts nothing else differently."""
     taken = socket.socket()
@@ -77,6 +93,9 @@ def test_an_unknown_variable_is_told(tmp_path: Path) -> None:
         (["dance"], "No such command"),
         (["--config", "missing.yaml"], "cannot read missing.yaml"),
         (["--task-duration", "soon"], "not a duration"),
+        (["--task-duration", "\N{SUPERSCRIPT TWO}"], "not a duration"),
+        (["--speed", "nan"], "expected a number above 0"),
+        (["--host", ""], "an empty address"),
         (["--public-base-url", "pictures.example"], "expected scheme and host"),
         (["decode", "missing.png"], "does not exist"),
     ],
@@ -92,7 +111,13 @@ def test_bad_usage_is_exit_code_2_with_a_sentence(tmp_path: Path, arguments: lis
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("a: [", "not YAML"), ("- 1", "name: value"), ("colour: red", "unknown setting colour; known: any-model, clock")],
+    [
+        ("a: [", "not YAML"),
+        ("- 1", "name: value"),
+        ("colour: red", "unknown setting colour; known: any-model, clock"),
+        ("port:", "port has no value"),
+        ("port: many", "is not a valid integer"),
+    ],
 )
 def test_a_bad_file_is_refused(tmp_path: Path, text: str, says: str) -> None:
     """An unknown setting is an error that lists the known ones."""
@@ -109,6 +134,9 @@ def test_version_and_help(tmp_path: Path) -> None:
     listed = run("--help", cwd=tmp_path).stdout
     for command in ("serve", "decode", "spec"):
         assert command in listed
+    flags = run("serve", "--help", cwd=tmp_path).stdout
+    assert "NOVITA_MOCK_ILLEGAL_WORD" in flags
+    assert "4280" in flags
 
 
 def test_decode_reads_a_receipt_from_a_file(tmp_path: Path) -> None:
