@@ -12,7 +12,7 @@ import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -157,22 +157,29 @@ def serve(
         click.echo(f"novita-mock: warning: {name} is set, but there is no such setting", err=True)
     settings = _settings(keys=keys, illegal_words=illegal_words, seed=seed, **options)
     from mockserver.app import create_app
-    from mockserver.running import CannotListen, address_of, listen
+    from mockserver.running import CannotStart, address_of, listen
     from mockserver.running import serve as run
-
-    try:
-        listening = listen(host, port)
-    except CannotListen as error:
-        click.echo(f"novita-mock: {error}", err=True)
-        sys.exit(EXIT_CANNOT_START)
-    app = create_app(settings=settings)
+    from openapi.errors import DocumentError
 
     def ready() -> None:
         gc.freeze()  # what was loaded stays: later collections need not look at it
         gc.enable()
         click.echo(f"Ready. {address_of(listening)}")
 
-    run(app, listening, ready, log_level=log_level)
+    try:
+        listening = listen(host, port)
+        app = create_app(settings=settings)
+    except (CannotStart, DocumentError, ValueError, OSError) as error:  # the contract is missing or broken
+        _cannot_start(error)
+    try:
+        run(app, listening, ready, log_level=log_level)
+    except CannotStart as error:
+        _cannot_start(error)
+
+
+def _cannot_start(error: Exception) -> NoReturn:
+    click.echo(f"novita-mock: {error}", err=True)
+    sys.exit(EXIT_CANNOT_START)
 
 
 def _settings(

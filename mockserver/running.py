@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,17 @@ if TYPE_CHECKING:
 
 START_TIMEOUT_S = 30.0
 KEEP_ALIVE_S = 75
+SHUTDOWN_S = 2.0
+"""How long calls in progress may take once the server is told to end; a client that never finishes its upload waits
+no longer than this."""
 
 
-class CannotListen(Exception):
-    """The address cannot be listened on; the message says why and what to try."""
+class CannotStart(Exception):
+    """The server cannot do its work; the message says why and what to try."""
+
+
+class CannotListen(CannotStart):
+    """The address cannot be listened on."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -42,11 +50,11 @@ def listen(host: str, port: int) -> socket.socket:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((host, port))
         found.listen(2048)
-        found.set_inheritable(True)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name that no host can have is no OSError
         found.close()
+        reason = error.strerror or error if isinstance(error, OSError) else error
         raise CannotListen(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; --port chooses another, --port 0 a free one"
+            f"cannot listen on {host}:{port}: {reason}; --port chooses another, --port 0 a free one"
         ) from None
     return found
 
@@ -54,17 +62,24 @@ def listen(host: str, port: int) -> socket.socket:
 def address_of(listening: socket.socket) -> str:
     """The URL of a listening socket."""
     host, port = listening.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):  # shown, not bound: the address to call it by
-        host = "127.0.0.1"
+    host = _reachable(host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def _reachable(host: str) -> str:
+    """The address to call a bound one by: all addresses of the machine are no address."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
 class Server(uvicorn.Server):
-    """uvicorn, telling when the application really answers.
+    """uvicorn, telling when the application really answers, and ending soon when told to.
 
     Args:
         app: the application.
         on_ready: called once, after a first request of our own was answered.
+
+    Attributes:
+        failure: why the first request was not answered as the contract says; the server ends then.
     """
 
     def __init__(self, app: Starlette, on_ready: Callable[[], None], *, log_level: str = "warning") -> None:
@@ -84,6 +99,7 @@ class Server(uvicorn.Server):
         self._app = app
         self._on_ready = on_ready
         self._first_request: asyncio.Task[None] | None = None
+        self.failure: CannotStart | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts, and asks an operation of the contract once before saying so."""
@@ -91,19 +107,40 @@ class Server(uvicorn.Server):
         assert sockets, "the caller binds the socket, so that a taken port is known before"
         self._first_request = asyncio.create_task(self._ask_itself(sockets[0]))
 
-    async def _ask_itself(self, listening: socket.socket) -> None:
-        host, port = listening.getsockname()[:2]
-        reader, writer = await asyncio.open_connection({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends; calls in progress get a moment, then their connections are cut."""
+        cut = asyncio.get_running_loop().call_later(SHUTDOWN_S, self._hang_up)
         try:
-            writer.write(b"GET /v3/model HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            answer = await reader.read()
+            await super().shutdown(sockets)
         finally:
-            writer.close()
-            await writer.wait_closed()
-        if not answer.startswith(b"HTTP/1.1 403"):  # no key: the contract's own answer
-            raise RuntimeError(f"the first request of our own failed: {answer[:200]!r}")
-        self._app.state.mock.outside.clear()  # a journal begins with a client's first call
-        self._on_ready()
+            cut.cancel()
+
+    def _hang_up(self) -> None:
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    async def _ask_itself(self, listening: socket.socket) -> None:
+        try:
+            answer = await _first_answer(*listening.getsockname()[:2])
+        except OSError as error:
+            answer = str(error).encode()
+        if answer.startswith(b"HTTP/1.1 403"):  # no key: the contract's own answer
+            self._app.state.mock.outside.clear()  # a journal begins with a client's first call
+            self._on_ready()
+        else:
+            self.failure = CannotStart(f"the server does not answer its own first request: {answer[:200]!r}")
+            self.should_exit = True
+
+
+async def _first_answer(host: str, port: int) -> bytes:
+    reader, writer = await asyncio.open_connection(_reachable(host), port)
+    try:
+        writer.write(b"GET /v3/model HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        return await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
 
 
 class ServerThread:
@@ -139,13 +176,18 @@ class ServerThread:
 
     def __enter__(self) -> ServerThread:
         self._thread.start()
-        if not self._ready.wait(START_TIMEOUT_S):
-            raise RuntimeError(f"the mock did not answer within {START_TIMEOUT_S:g} s")
+        answered = self._ready.wait(START_TIMEOUT_S)
+        if not answered or self._server.failure or not self._thread.is_alive():
+            self._end()
+            raise self._server.failure or CannotStart(f"the mock did not answer within {START_TIMEOUT_S:g} s")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self._server.should_exit = True
         self._thread.join(START_TIMEOUT_S)
         self._listening.close()
@@ -155,18 +197,25 @@ class ServerThread:
             self._loop = asyncio.get_running_loop()
             await self._server.serve(sockets=[self._listening])
 
-        asyncio.run(serve())
+        try:
+            asyncio.run(serve())
+        finally:
+            self._ready.set()  # whoever waits for the start learns of the end as well
 
 
 def serve(app: Starlette, listening: socket.socket, on_ready: Callable[[], None], *, log_level: str) -> None:
-    """Serves until interrupted."""
+    """Serves until interrupted or told to terminate; both are an ordinary end.
+
+    Raises:
+        CannotStart: the application does not answer.
+    """
     server = Server(app, on_ready, log_level=log_level)
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[listening])
-
-
-@contextlib.contextmanager
-def running(settings: Settings | None = None) -> Iterator[ServerThread]:
-    """A mock in a thread, for the time of a `with` block."""
-    with ServerThread(settings) as thread:
-        yield thread
+    # uvicorn raises the signal that ended it once more; SIGTERM's own default would make that a failure.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if server.failure is not None:
+        raise server.failure

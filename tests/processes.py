@@ -13,9 +13,10 @@ from pathlib import Path
 START_TIMEOUT_S = 60.0
 
 
-@contextmanager
-def mock_process(*flags: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Iterator[str]:
-    """A mock on a free port; gives its address once it says `Ready.`.
+def start(
+    *flags: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> tuple[subprocess.Popen[str], str]:
+    """A mock on a free port, once it says `Ready.`, and its address; whoever calls ends it.
 
     Raises:
         RuntimeError: it ended, or said nothing in time; with what it printed.
@@ -32,15 +33,21 @@ def mock_process(*flags: str, env: Mapping[str, str] | None = None, cwd: Path | 
     assert process.stderr is not None
     too_late = threading.Timer(START_TIMEOUT_S, process.kill)
     too_late.start()
+    line = process.stdout.readline()
+    too_late.cancel()
+    if not line.startswith("Ready. "):
+        process.kill()
+        _, error = process.communicate()
+        raise RuntimeError(f"the mock did not start: {line!r} {error!r}")
+    return process, line.removeprefix("Ready. ").strip()
+
+
+@contextmanager
+def mock_process(*flags: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Iterator[str]:
+    """The address of a mock that is ended with the block; see `start`."""
+    process, url = start(*flags, env=env, cwd=cwd)
     try:
-        line = process.stdout.readline()
-        if not line.startswith("Ready. "):
-            raise RuntimeError(f"the mock did not start: {line!r} {process.stderr.read()!r}")
-        too_late.cancel()
-        yield line.removeprefix("Ready. ").strip()
+        yield url
     finally:
-        too_late.cancel()
         process.terminate()
-        process.wait(START_TIMEOUT_S)
-        process.stdout.close()
-        process.stderr.close()
+        process.communicate(timeout=START_TIMEOUT_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import httpx
 import pytest
 
 from tests.bodies import txt2img
-from tests.processes import mock_process
+from tests.processes import mock_process, start
 
 
 def run(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -81,6 +82,52 @@ def test_an_unknown_variable_is_told(tmp_path: Path) -> None:
     assert "NOVITA_MOCK_PROT" in ended.stderr
     assert ended.returncode == 3
     assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_and_a_termination_are_ordinary_ends(tmp_path: Path, number: signal.Signals) -> None:
+    """Exit code 0 and nothing on stderr, although a client keeps its connection open."""
+    process, url = start("--clock", "auto", cwd=tmp_path)
+    with httpx.Client(base_url=url) as client:
+        assert client.get("/__mock/health").status_code == 200
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_a_client_that_never_finishes_its_upload_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """Calls in progress get a moment; then their connections are cut, without a traceback."""
+    process, url = start(cwd=tmp_path)
+    address = httpx.URL(url)
+    with socket.create_connection((address.host, address.port or 80)) as client:
+        client.sendall(
+            b"POST /v3/async/txt2img HTTP/1.1\r\nHost: mock\r\nAuthorization: Bearer sk-mock\r\n"
+            b"Content-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n{"
+        )
+        assert client.recv(64).startswith(b"HTTP/1.1 100")  # the call is in progress
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+
+    assert (process.returncode, err) == (0, "")
+
+
+def test_a_broken_contract_is_a_sentence_and_exit_code_3(tmp_path: Path) -> None:
+    """The document says something that its reader does not know: the server does not start, and says where."""
+    program = (
+        "import sys, openapi.document as d, json, pathlib;"
+        "raw = json.loads(d.COMPILED.read_bytes()); raw['surprise'] = 1;"
+        "d.COMPILED = pathlib.Path('contract.json'); d.COMPILED.write_text(json.dumps(raw));"
+        "sys.argv = ['novita-mock', '--port', '0'];"
+        "from mockserver.cli import main; main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False
+    )
+
+    assert ended.returncode == 3, ended.stderr
+    assert "'surprise' is not known" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
@@ -160,12 +207,14 @@ def test_decode_reads_a_receipt_from_a_file(tmp_path: Path) -> None:
 
 
 def test_the_log_can_be_json_and_never_holds_a_key(tmp_path: Path) -> None:
-    """A handler that fails is logged as one JSON line; the client gets the contract's 500."""
-    program = (
-        "import logging; from mockserver.logs import configure; configure('info', 'json');"
-        "logging.getLogger('mockserver').info('task.created', extra={'task_id': 'x'})"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
-    line = json.loads(ended.stderr)
+    """Each line of a server told to log everything is a JSON object with an event; the caller's key is in none."""
+    key = "sk-mock-never-logged"
+    process, url = start("--log-format", "json", "--log-level", "debug", cwd=tmp_path)
+    httpx.get(f"{url}/v3/model", headers={"authorization": f"Bearer {key}"})
+    httpx.get(f"{url}/v2/progress", headers={"x-omni-key": key})
+    process.terminate()
+    _, err = process.communicate(timeout=30)
 
-    assert (line["event"], line["task_id"], line["level"]) == ("task.created", "x", "info")
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert {"at", "level", "event"} <= lines[0].keys()
+    assert key not in err
