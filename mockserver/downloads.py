@@ -7,6 +7,7 @@ No key is needed. HEAD, Range (one range), ETag and If-None-Match are answered; 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import md5
 from html import escape
@@ -33,7 +34,20 @@ INLINE_PIXELS = 512 * 512
 """Pictures up to this size are drawn on the spot; larger ones in a thread, so that polls do not wait for them."""
 
 _PATH = re.compile(r"/prod/(?P<task_v3>[0-9a-f-]{36})/[^/]+|/v2_prod/(?P<task_v2>[0-9a-f-]{36})-[^/]+")
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+_MOST_DIGITS = 18
+"""A position with more digits lies behind the end of every file."""
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML cannot hold, not even escaped; a path may."""
+
+_KEY_SENT = Finding(
+    Code.KEY_SENT_TO_IMAGE_HOST,
+    "header Authorization",
+    "the API key was sent with a picture download; links need no key, and the host is another party's",
+)
+_EXPIRED = Finding(
+    Code.EXPIRED_LINK, "picture link", "a picture was asked for after its link had ended; ask the result again"
+)
 
 
 class Pictures:
@@ -55,7 +69,7 @@ class Pictures:
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
-        path = request.url.path
+        path: str = request.scope["path"]
         match = _PATH.fullmatch(path)
         if request.method not in ("GET", "HEAD"):
             response = _s3_error(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
@@ -64,7 +78,7 @@ class Pictures:
             response = _no_such_key(path)
         else:
             return await _serve(request, self._mock, match["task_v3"] or match["task_v2"])
-        _write(self._mock, None, request, response)
+        _write(self._mock, None, request, response, ())
         return response
 
 
@@ -72,31 +86,25 @@ async def _serve(request: Request, mock: Mock, task_id: str) -> Response:
     world = mock.owner(task_id)
     task = world.tasks.get(task_id) if world else None
     if world is None or task is None:
-        response = _no_such_key(request.url.path)
-        _write(mock, None, request, response)
+        response = _no_such_key(request.scope["path"])
+        _write(mock, None, request, response, ())
         return response
-    response = await _picture(request, mock, world, task)
-    _write(mock, world, request, response)
+    findings = [_KEY_SENT] if "authorization" in request.headers else []
+    response = await _picture(request, mock, world, task, findings)
+    world.findings.add(findings)
+    _write(mock, world, request, response, findings)
     return response
 
 
-async def _picture(request: Request, mock: Mock, world: World, task: Task) -> Response:
+async def _picture(request: Request, mock: Mock, world: World, task: Task, findings: list[Finding]) -> Response:
     now_ms = world.clock.now_ms()
-    path = request.url.path
-    if "authorization" in request.headers:
-        world.findings.add(
-            [
-                Finding(
-                    Code.KEY_SENT_TO_IMAGE_HOST,
-                    "header Authorization",
-                    "the API key was sent with a picture download; links need no key, and the host is another party's",
-                )
-            ]
-        )
+    path: str = request.scope["path"]
     try:
         mock.signer.check(path, request.query_params, now_ms=now_ms)
     except BadLink as bad:
-        return _refused_link(bad, now_ms, world, path)
+        if bad.fault is LinkFault.EXPIRED:
+            findings.append(_EXPIRED)
+        return _refused_link(bad, now_ms)
     index = _index_of(path, task, mock)
     kept = task.delivery.ttl_s is None or now_ms < task.finished_ms + task.delivery.ttl_s * 1000
     if index is None or task.status_at(now_ms) is not Status.SUCCEED or not kept:
@@ -127,23 +135,33 @@ def _file(request: Request, data: bytes, task: Task) -> Response:
     media_type = task.delivery.image_type.media_type
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
-    wanted = request.headers.get("range")
-    match = _RANGE.fullmatch(wanted.strip()) if wanted else None
-    if match is None or match[1] == match[2] == "":
-        return _body(request, data, 200, headers, media_type)  # S3 ignores a Range that it does not understand
-    if match[1]:
-        start = int(match[1])
-        end = min(int(match[2]), len(data) - 1) if match[2] else len(data) - 1
-    else:
-        start, end = max(0, len(data) - int(match[2])), len(data) - 1
-    if start >= len(data) or start > end:
+    part = _part(request.headers.get("range", ""), len(data))
+    if part is None:
+        return _body(request, data, 200, headers, media_type)
+    if not part:
         error = _s3_error(
             416, "InvalidRange", "The requested range is not satisfiable", ActualObjectSize=str(len(data))
         )
         error.headers["Content-Range"] = f"bytes */{len(data)}"
         return error
-    headers["Content-Range"] = f"bytes {start}-{end}/{len(data)}"
-    return _body(request, data[start : end + 1], 206, headers, media_type)
+    headers["Content-Range"] = f"bytes {part[0]}-{part[-1]}/{len(data)}"
+    return _body(request, data[part.start : part.stop], 206, headers, media_type)
+
+
+def _part(header: str, length: int) -> range | None:
+    """The positions that a Range header asks for; empty when the file has none of them.
+
+    None for the whole file: no header, several ranges, or one that RFC 9110 calls invalid and S3 ignores.
+    """
+    match = _RANGE.fullmatch(header.strip())
+    if match is None or match[1] == match[2] == "":
+        return None
+    first, last = (int(digits or "0") if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS for digits in match.groups())
+    if not match[1]:
+        return range(max(0, length - last), length)
+    if not match[2]:
+        return range(first, length)
+    return None if last < first else range(first, min(last + 1, length))
 
 
 def _body(request: Request, data: bytes, status: int, headers: dict[str, str], media_type: str) -> Response:
@@ -159,17 +177,8 @@ def _index_of(path: str, task: Task, mock: Mock) -> int | None:
     return next((index for index in range(task.count) if picture_path_v3(task, index, mock.ids) == path), None)
 
 
-def _refused_link(bad: BadLink, now_ms: int, world: World, path: str) -> Response:
+def _refused_link(bad: BadLink, now_ms: int) -> Response:
     if bad.fault is LinkFault.EXPIRED:
-        world.findings.add(
-            [
-                Finding(
-                    Code.EXPIRED_LINK,
-                    "picture link",
-                    "a picture was asked for after its link had ended; ask the result again",
-                )
-            ]
-        )
         return _s3_error(
             403,
             "AccessDenied",
@@ -191,25 +200,29 @@ def _no_such_key(path: str) -> Response:
 
 def _s3_error(status: int, code: str, message: str, **fields: str) -> Response:
     members = {"Code": code, "Message": message, **fields, "RequestId": "MOCK0000MOCK0000", "HostId": "novita-mock"}
-    inner = "".join(f"<{name}>{escape(value, quote=False)}</{name}>" for name, value in members.items())
+    inner = "".join(f"<{name}>{_xml_text(value)}</{name}>" for name, value in members.items())
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>'
     return Response(text, status, media_type="application/xml")
+
+
+def _xml_text(text: str) -> str:
+    return escape(_NO_XML.sub("\N{REPLACEMENT CHARACTER}", text), quote=False)
 
 
 def _iso(instant_ms: int) -> str:
     return datetime.fromtimestamp(instant_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _write(mock: Mock, world: World | None, request: Request, response: Response) -> None:
+def _write(mock: Mock, world: World | None, request: Request, response: Response, findings: Sequence[Finding]) -> None:
     (world.journal if world else mock.outside).write(
         at_ms=world.clock.now_ms() if world else mock.wall(),
         method=request.method,
-        path=request.url.path,
+        path=request.scope["path"],
         query=b"",  # a signature is a secret while it lives
         operation_id="",
         status=response.status_code,
         headers=tuple(pair for pair in request.scope["headers"] if pair[0] in KEPT_HEADERS),
         request=b"",
         answer=b"",
-        findings=0,
+        findings=len(findings),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from xml.etree import ElementTree
 
 import pytest
 
@@ -68,7 +69,8 @@ def test_head_tells_the_length_without_the_picture(server: Server, link: str) ->
 
 
 @pytest.mark.parametrize(
-    ("wanted", "start", "stop"), [("bytes=0-9", 0, 10), ("bytes=5-", 5, None), ("bytes=-7", -7, None)]
+    ("wanted", "start", "stop"),
+    [("bytes=0-9", 0, 10), ("bytes=5-", 5, None), ("bytes=-7", -7, None), (f"bytes=9-{'9' * 30}", 9, None)],
 )
 def test_a_range_gives_its_part(server: Server, link: str, wanted: str, start: int, stop: int | None) -> None:
     """206 with Content-Range."""
@@ -82,8 +84,12 @@ def test_a_range_gives_its_part(server: Server, link: str, wanted: str, start: i
 
 def test_a_range_behind_the_end_is_416_and_a_strange_one_is_ignored(server: Server, link: str) -> None:
     """As S3 answers them."""
-    assert server.download(link, range="bytes=99999999-").status_code == 416
-    assert server.download(link, range="lines=1-2").status_code == 200
+    for behind in ("bytes=99999999-", f"bytes={'9' * 5000}-", f"bytes=99999999-{'9' * 30}", "bytes=-0"):
+        answer = server.download(link, range=behind)
+        assert answer.status_code == 416, behind
+        assert "ActualObjectSize" in answer.text
+    for strange in ("lines=1-2", "bytes=-", "bytes=5-2", "bytes=0-1,4-5", "bytes=a-b"):
+        assert server.download(link, range=strange).status_code == 200, strange
 
 
 def test_a_known_etag_is_304(server: Server, link: str) -> None:
@@ -101,10 +107,26 @@ def test_a_picture_nobody_made_is_missing(server: Server) -> None:
         assert (answer.status_code, "NoSuchKey" in answer.text) == (404, True)
 
 
+def test_an_error_is_xml_whatever_the_path_holds(server: Server) -> None:
+    """Characters that XML cannot hold are replaced; markup is escaped."""
+    answer = server.call("GET", "/prod/%00%08<b>&%EF%BF%BE.png", key=None)
+    key = ElementTree.fromstring(answer.text).findtext("Key")
+
+    assert answer.status_code == 404
+    assert key == "prod/\ufffd\ufffd<b>&\ufffd.png"
+
+
+def test_the_host_of_the_call_does_not_matter(server: Server, link: str) -> None:
+    """As behind a proxy that forwards its own name, or a broken one."""
+    for host in ("pictures.example", 'a/b?c="<', ""):
+        assert server.download(link, host=host).status_code == 200
+
+
 def test_the_key_sent_to_the_picture_host_is_a_finding(server: Server, link: str) -> None:
     """A client that sends its key with a download gives it away."""
     assert server.call("GET", link).status_code == 200
     assert "NV201" in [finding["code"] for finding in server.findings()]
+    assert server.control("GET", "/requests")["requests"][-1]["findings"] == 1
 
 
 def test_v2_pictures_are_kept_as_long_as_asked(server: Server) -> None:
