@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +23,10 @@ from mockserver.mock import Mock
 
 PREFIX = "/__mock"
 MAX_BODY_BYTES = 16 * 1024 * 1024
+
+log = logging.getLogger("mockserver")
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -71,7 +77,8 @@ def openapi_document(resources: Sequence[Resource]) -> dict[str, Any]:
             operation["parameters"] = parameters
         if resource.body is not None:
             media = "application/octet-stream" if resource.binary else "application/json"
-            operation["requestBody"] = {"content": {media: {"schema": resource.body}}, "required": resource.binary}
+            needed = resource.binary or "required" in resource.body
+            operation["requestBody"] = {"content": {media: {"schema": resource.body}}, "required": needed}
         operation["security"] = {"required": [{"key": []}], "optional": [{"key": []}, {}], "none": [{}]}[resource.key]
         paths.setdefault(PREFIX + resource.path, {})[resource.method.lower()] = operation
     problem = {
@@ -121,9 +128,14 @@ def _endpoint(mock: Mock, methods: Mapping[str, Resource]) -> Endpoint:
             call = await _read_call(request, mock, resource, validators.get(resource.method))
             result = resource.handler(call)
             body = await result if inspect.isawaitable(result) else result
+            answer = orjson.dumps(body)
         except ControlError as error:
             return error.response()
-        return Response(orjson.dumps(body), media_type="application/json")
+        except Exception:  # our fault; the client gets our form all the same
+            log.exception("control.failed", extra={"path": request.url.path})
+            detail = "the mock failed; its log tells why. Please report it with the call"
+            return ControlError(500, "internal", detail).response()
+        return Response(answer, media_type="application/json")
 
     return endpoint
 
@@ -162,10 +174,7 @@ async def _read_call(
         except ValueError as error:
             raise ControlError(400, "body", f"the body is not JSON: {error}") from None
     if validator is not None:
-        problem = next(iter(validator.iter_errors(body)), None)
-        if problem is not None:
-            where = ".".join(str(part) for part in problem.instance_path) or "body"
-            raise ControlError(400, "body", f"{where}: {problem.message}")
+        _check(body, validator)
     return Call(
         mock=mock,
         world=world,
@@ -174,6 +183,16 @@ async def _read_call(
         body=body,
         raw=raw,
     )
+
+
+def _check(body: object, validator: jsonschema_rs.Validator) -> None:
+    try:
+        problem = next(iter(validator.iter_errors(body)), None)
+    except ValueError:  # it goes 255 levels down
+        raise ControlError(400, "body", "the body is nested too deeply") from None
+    if problem is not None:
+        where = ".".join(str(part) for part in problem.instance_path) or "body"
+        raise ControlError(400, "body", f"{where}: {problem.message}")
 
 
 async def _read_body(request: Request) -> bytes:
@@ -200,7 +219,7 @@ def _read_query(request: Request, schemas: Mapping[str, Schema]) -> dict[str, An
 def _typed(name: str, text: str, schema: Schema) -> object:
     match schema["type"]:
         case "integer":
-            if not text.lstrip("-").isdigit() or len(text) > 18:
+            if not _INTEGER.fullmatch(text):
                 raise ControlError(400, "query", f"{name}: expected an integer, came {text!r}")
             number = int(text)
             if not schema.get("minimum", number) <= number <= schema.get("maximum", number):

@@ -10,6 +10,7 @@ from openapi_spec_validator import validate
 from mockserver import __version__
 from mockserver.control.app import openapi_document
 from mockserver.control.table import RESOURCES
+from mockserver.world import World
 from tests.bodies import TXT2IMG, txt2img
 from tests.conftest import Server
 
@@ -53,6 +54,8 @@ def test_health_ready_and_version_need_no_key(server: Server) -> None:
         ("GET", "/tasks/nope", None, 404),
         ("GET", "/tasks?colour=red", None, 400),
         ("GET", "/tasks?limit=many", None, 400),
+        ("GET", "/tasks?limit=--1", None, 400),
+        ("GET", "/tasks?limit=%C2%B2", None, 400),
         ("POST", "/decode", None, 422),
     ],
 )
@@ -68,6 +71,39 @@ def test_bad_calls_are_problems_that_say_what_was_expected(
     assert problem["status"] == status
     assert problem["type"].startswith("urn:novita-mock:problem:")
     assert len(problem["detail"]) > 10
+
+
+def test_a_deep_body_is_refused(server: Server) -> None:
+    """Deeper than the validator goes: 400, not a failure of ours."""
+    for depth in (10, 300, 5_000):
+        deep = b'{"seconds":' + b"[" * depth + b"]" * depth + b"}"
+        assert server.call("POST", "/__mock/clock/advance", content=deep).status_code == 400
+
+
+def test_a_failure_of_our_own_is_a_problem_too(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """500 in the interface's own form; the log has the trace."""
+
+    def fail(_: object) -> None:
+        raise RuntimeError("made to fail")
+
+    monkeypatch.setattr(World, "next_event_ms", fail)
+    answer = server.call("GET", "/__mock/clock")
+
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "made to fail" not in answer.text
+    assert [record.message for record in caplog.records] == ["control.failed"]
+
+
+def test_its_document_says_which_bodies_are_needed(server: Server) -> None:
+    """A body with a required member is required; one that may be left out is not."""
+    paths = server.control("GET", "/openapi.json")["paths"]
+
+    assert paths["/__mock/clock"]["put"]["requestBody"]["required"] is True
+    assert paths["/__mock/decode"]["post"]["requestBody"]["required"] is True
+    assert paths["/__mock/worlds/current"]["patch"]["requestBody"]["required"] is False
 
 
 def test_calls_about_a_world_need_a_key(server: Server) -> None:
