@@ -11,7 +11,7 @@ answer.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import orjson
@@ -33,10 +33,17 @@ log = logging.getLogger("mockserver")
 
 OTHER_PREFIXES = ("/__mock", "/prod/", "/v2_prod/")
 """Paths of the application behind; no operation lies under them."""
+SMALL_BODY_BYTES = 4096
+"""Below it a body is copied: a caller in this process may hand over a far larger buffer, and the body is kept."""
 TEXT_BODY_BYTES = 1024 * 1024
 """Bound of bodies that hold no picture: a prompt has at most 1024 characters."""
 
 REMEMBERED_KEYS = 4096
+REMEMBERED_HEADERS = 1024
+
+KeptHeaders = tuple[tuple[bytes, bytes], ...]
+
+_KEPT_NAMES = tuple(sorted(KEPT_HEADERS))
 _PRINTABLE = bytes(code if 32 <= code < 127 else 32 for code in range(256))
 """Control characters become spaces."""
 
@@ -64,6 +71,7 @@ class Contract:
         self._mock = mock
         self._plain_only = plain_only
         self._bearers: dict[bytes | None, str] = {}
+        self._kept_headers: dict[tuple[bytes | None, ...], KeptHeaders] = {}
         self._routes: dict[tuple[str, str], tuple[Operation, Handler]] = {
             (operation.method, operation.path): (operation, HANDLERS[operation_id])
             for operation_id, operation in mock.document.operations.items()
@@ -78,79 +86,60 @@ class Contract:
             await self._app(scope, receive, send)
             return
         route = self._routes.get((scope["method"], scope["path"]))
-        if self._plain_only and (route is None or not _is_plain(scope["headers"])):
-            await self._app(scope, receive, send)
-        elif route is not None:
-            await self._answer(scope, receive, send, *route)
-        elif scope["path"].startswith(OTHER_PREFIXES):
+        if route is not None:
+            headers: dict[bytes, bytes] = dict(scope["headers"])
+            if self._plain_only and (b"origin" in headers or b"gzip" in headers.get(b"accept-encoding", b"")):
+                await self._app(scope, receive, send)
+            else:
+                await self._answer(scope, headers, receive, send, *route)
+        elif self._plain_only or scope["path"].startswith(OTHER_PREFIXES):
             await self._app(scope, receive, send)
         else:
             await self._unknown(scope, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, operation: Operation, handler: Handler) -> None:
+    async def _answer(
+        self,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        send: Send,
+        operation: Operation,
+        handler: Handler,
+    ) -> None:
         mock = self._mock
-        settings = mock.settings
-        authorization = omni_key = host = content_type = content_length = None
-        kept = []
-        for pair in scope["headers"]:
-            name, value = pair
-            if name == b"authorization":
-                authorization = value
-            elif name == b"host":
-                host = value
-            elif name == b"x-omni-key":
-                omni_key = value
-            elif name in KEPT_HEADERS:
-                kept.append(pair)
-                if name == b"content-type":
-                    content_type = value
-                elif name == b"content-length":
-                    content_length = value
         world: World | None = None
         body = b""
         findings: list[Finding] = []
         status = 200
         v2 = operation.version == "v2"
         try:
-            key = self._bearers.get(authorization)
-            if key is None:
-                credential = read_credential(
-                    authorization, omni_key, version=operation.version, strict=settings.strict, keys=settings.keys
-                )
-                key = credential.key
-                if credential.finding is not None:
-                    findings.append(credential.finding)
-                elif authorization is not None:
-                    self._remember(authorization, key)
+            key = self._key(headers, operation, findings)
             world = mock.world(key)
             if v2:
                 findings.append(_DEPRECATED)
             if operation.method == "POST":
-                body = await self._read_body(receive, content_length, operation)
+                body = await self._read_body(receive, headers.get(b"content-length"), operation)
                 world = mock.world(key)  # again: it may have been forgotten while the body came in
-                self._check_content_type(content_type, operation, findings)
-            base_url = (
-                settings.public_base_url or f"{scope['scheme']}://{host.decode('latin-1') if host else 'localhost'}"
-            )
-            answer = orjson.dumps(
-                handler(Call(mock, world, operation, scope["query_string"], body, base_url, findings))
-            )
+                if headers.get(b"content-type") != b"application/json":
+                    self._check_content_type(headers.get(b"content-type"), operation, findings)
+            base_url = mock.settings.public_base_url
+            if base_url is None:
+                base_url = f"{scope['scheme']}://{headers.get(b'host', b'localhost').decode('latin-1')}"
+            call = Call(mock, world, operation, scope["query_string"], body, base_url, findings)
+            answer = orjson.dumps(handler(call))
         except Refusal as refusal:
-            if v2:
-                answer = orjson.dumps(refusal.v2_body())
-            else:
-                status = refusal.status
-                answer = orjson.dumps(refusal.v3_body())
+            status = 200 if v2 else refusal.status
+            answer = orjson.dumps(refusal.v2_body() if v2 else refusal.v3_body())
         except Exception:  # our fault, never a traceback at a client
             log.exception("operation.failed", extra={"operation_id": operation.operation_id})
             failure = Refusal(Reason.INTERNAL, "the mock failed; its log tells why. Please report it with the request")
             status = 200 if v2 else 500
             answer = orjson.dumps(failure.v2_body() if v2 else failure.v3_body())
-        headers = [_JSON, (b"content-length", b"%d" % len(answer))]
+        sent = [_JSON, (b"content-length", b"%d" % len(answer))]
         if findings and world is not None:
             world.findings.add(findings)
-            headers.append((b"novita-mock-findings", _findings_header(findings)))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+            sent.append((b"novita-mock-findings", _findings_header(findings)))
+        await send({"type": "http.response.start", "status": status, "headers": sent})
         await send({"type": "http.response.body", "body": answer})
         (world.journal if world is not None else mock.outside).write(
             at_ms=world.clock.now_ms() if world is not None else mock.wall(),
@@ -159,17 +148,48 @@ class Contract:
             query=scope["query_string"],
             operation_id=operation.operation_id,
             status=status,
-            headers=tuple(kept),
+            headers=self._kept(headers),
             request=body,
-            answer=answer,
+            answer=bytes(memoryview(answer)),  # a copy: the JSON writer's own buffer is 4 kB however short the answer
             findings=len(findings),
         )
 
-    def _remember(self, authorization: bytes, key: str) -> None:
-        """Keeps the key of a documented header value, so that the next call need not read it again."""
-        if len(self._bearers) >= REMEMBERED_KEYS:
-            self._bearers.clear()
-        self._bearers[authorization] = key
+    def _key(self, headers: Mapping[bytes, bytes], operation: Operation, findings: list[Finding]) -> str:
+        """The API key of a call; the documented form is read once and then remembered.
+
+        Raises:
+            Refusal: no acceptable key.
+        """
+        authorization = headers.get(b"authorization")
+        key = self._bearers.get(authorization)
+        if key is not None:
+            return key
+        settings = self._mock.settings
+        credential = read_credential(
+            authorization,
+            headers.get(b"x-omni-key"),
+            version=operation.version,
+            strict=settings.strict,
+            keys=settings.keys,
+        )
+        if credential.finding is not None:
+            findings.append(credential.finding)
+        elif authorization is not None:
+            if len(self._bearers) >= REMEMBERED_KEYS:
+                self._bearers.clear()
+            self._bearers[authorization] = credential.key
+        return credential.key
+
+    def _kept(self, headers: Mapping[bytes, bytes]) -> KeptHeaders:
+        """What the journal keeps of the headers: one tuple for equal ones, since a client repeats itself."""
+        values = tuple(map(headers.get, _KEPT_NAMES))
+        kept = self._kept_headers.get(values)
+        if kept is None:
+            if len(self._kept_headers) >= REMEMBERED_HEADERS:
+                self._kept_headers.clear()
+            pairs = zip(_KEPT_NAMES, values, strict=True)
+            kept = self._kept_headers[values] = tuple((name, value) for name, value in pairs if value is not None)
+        return kept
 
     async def _read_body(self, receive: Receive, content_length: bytes | None, operation: Operation) -> bytes:
         """The whole body, refused as soon as it is known to be too large."""
@@ -182,7 +202,7 @@ class Contract:
         if not message.get("more_body", False):
             if len(body) > limit:
                 raise _too_large(has_pictures, len(body), limit)
-            return body
+            return bytes(memoryview(body)) if len(body) < SMALL_BODY_BYTES else body
         chunks, size = [body], len(body)
         while message.get("more_body", False):
             message = await receive()
@@ -195,8 +215,6 @@ class Contract:
 
     def _check_content_type(self, value: bytes | None, operation: Operation, findings: list[Finding]) -> None:
         """Only JSON is documented for v3 submits (C40); v2 does not ask for the header."""
-        if value == b"application/json":
-            return  # what nearly every client sends
         if value is not None and value.split(b";", 1)[0].strip().lower() == b"application/json":
             return
         if operation.version == "v2" and value is None:
@@ -239,14 +257,6 @@ class Contract:
             answer=answer,
             findings=0,
         )
-
-
-def _is_plain(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether no middleware has anything to do for a call."""
-    for name, value in headers:  # noqa: SIM110  # twice as fast as a generator, on every call
-        if name == b"origin" or (name == b"accept-encoding" and b"gzip" in value):
-            return False
-    return True
 
 
 def _too_large(has_pictures: bool, size: int, limit: int) -> Refusal:

@@ -340,7 +340,7 @@ def _with_seed(recipe: Recipe, seed: int) -> Recipe:
 
 def _dump(body: dict[str, Any]) -> bytes:
     try:
-        return orjson.dumps(body)
+        return bytes(memoryview(orjson.dumps(body)))  # a copy: the writer's own buffer is larger
     except TypeError:  # an integer beyond 64 bits, or deeper than the fast writer goes
         try:
             return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

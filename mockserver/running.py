@@ -92,6 +92,7 @@ class Server(uvicorn.Server):
             log_config=None,
             log_level=log_level,
             server_header=False,
+            proxy_headers=False,  # nobody stands in front; --public-base-url names another address
             timeout_keep_alive=KEEP_ALIVE_S,
             ws="none",
         )

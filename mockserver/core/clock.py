@@ -104,9 +104,12 @@ class Clock:
 
     def now_ms(self) -> int:
         """The instant, in virtual milliseconds since the epoch."""
-        if self._rate == 0.0:
+        rate = self._rate
+        if rate == 0.0:
             return self._now_ms
-        return min(self._now_ms + int((self._wall() - self._wall_ms) * self._rate), MAX_MS)
+        elapsed_ms = self._wall() - self._wall_ms
+        now_ms = self._now_ms + (elapsed_ms if rate == 1.0 else int(elapsed_ms * rate))
+        return now_ms if now_ms < MAX_MS else MAX_MS  # min() costs twice as much, on every call
 
     @property
     def frozen(self) -> bool:

@@ -83,18 +83,20 @@ class Fleet:
         settings = self.settings
         low, high = DISPATCH_MS
         chance = mix(self._seed, number)  # 64 bits: the lower half for the wait, the upper half for the work
-        ready_ms = min(now_ms + low + ((high - low) * (chance & _HALF) >> 32), MAX_MS)
+        started_ms = now_ms + low + ((high - low) * (chance & _HALF) >> 32)
         if settings.task_ms is not None:
             work_ms = settings.task_ms
         else:
             jitter = 1.0 + JITTER * ((chance >> 32) / 2.0**31 - 1.0)
-            work_ms_exactly = (OVERHEAD_MS + pixel_steps / PIXEL_STEPS_PER_S * 1000.0) * jitter / settings.speed
-            work_ms = int(min(work_ms_exactly, MAX_MS))
-        if not queued:
-            return Plan(ready_ms, min(ready_ms + work_ms, MAX_MS))
-        started_ms = max(ready_ms, self._free_ms[0])
-        finished_ms = min(started_ms + work_ms, MAX_MS)
-        heapq.heapreplace(self._free_ms, finished_ms)
+            exactly_ms = (OVERHEAD_MS + pixel_steps / PIXEL_STEPS_PER_S * 1000.0) * jitter / settings.speed
+            work_ms = int(exactly_ms) if exactly_ms < MAX_MS else MAX_MS
+        if queued and self._free_ms[0] > started_ms:
+            started_ms = self._free_ms[0]
+        finished_ms = started_ms + work_ms
+        if finished_ms > MAX_MS:
+            started_ms, finished_ms = min(started_ms, MAX_MS), MAX_MS
+        if queued:
+            heapq.heapreplace(self._free_ms, finished_ms)
         return Plan(started_ms, finished_ms)
 
     def release(self, plan: Plan, now_ms: int) -> None:

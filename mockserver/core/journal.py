@@ -74,9 +74,9 @@ class Entry:
         self.status = status
         self.headers = headers
         self.request_bytes = len(request)
-        self.request = bytes(memoryview(request)[:BODY_BYTES])  # a copy: what came may sit in a far larger buffer
+        self.request = request[:BODY_BYTES]
         self.answer_bytes = len(answer)
-        self.answer = bytes(memoryview(answer)[:BODY_BYTES])
+        self.answer = answer[:BODY_BYTES]
         self.findings = findings
         size = ENTRY_BYTES + len(path) + len(query) + len(self.request) + len(self.answer)
         for name, value in headers:

@@ -111,7 +111,7 @@ Reader = Callable[[dict[str, object], Context], Submission]
 
 @lru_cache(maxsize=1024)
 def shared_delivery(
-    image_type: ImageType,
+    image_type: str,
     nsfw: bool,
     nsfw_level: int,
     *,
@@ -124,7 +124,7 @@ def shared_delivery(
     Only options with few values: texts of clients (a webhook's URL) would be held here for ever.
     """
     return Delivery(
-        image_type=image_type,
+        image_type=ImageType(image_type),
         nsfw=nsfw,
         nsfw_level=nsfw_level,
         previews=previews,

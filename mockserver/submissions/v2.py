@@ -12,7 +12,7 @@ from typing import Any
 
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.findings import Code
-from mockserver.core.recipe import ControlUnit, Fit, Hires, ImageType, Lora, Mask, MaskFill, Recipe, Refiner
+from mockserver.core.recipe import ControlUnit, Fit, Hires, Lora, Mask, MaskFill, Recipe, Refiner
 from mockserver.core.task import Delivery, TaskType
 from mockserver.submissions.submission import (
     RANDOM_SEED,
@@ -141,7 +141,7 @@ def _delivery(body: Json, context: Context) -> Delivery:
             Code.UNDOCUMENTED_MEANING, "img_expire_ttl", "0 seconds has no stated meaning: kept as if it were absent"
         )
     return shared_delivery(
-        ImageType(extra.get("response_image_type") or "png"),
+        extra.get("response_image_type") or "png",
         bool(extra.get("enable_nsfw_detection")),
         int(extra.get("nsfw_detection_level") or 0),
         previews=True if previews is None else bool(previews),

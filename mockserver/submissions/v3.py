@@ -96,7 +96,7 @@ def read_delivery(extra: Mapping[str, Any], context: Context) -> Delivery:
         _check_webhook_url(webhook["url"])
         context.note(Code.NOT_SIMULATED, "extra.webhook", "this version accepts the URL and sends nothing to it")
     shared = shared_delivery(
-        ImageType(extra.get("response_image_type") or "png"),
+        extra.get("response_image_type") or "png",
         bool(extra.get("enable_nsfw_detection")),
         int(extra.get("nsfw_detection_level") or 0),
         dedicated=bool((extra.get("enterprise_plan") or {}).get("enabled")),
