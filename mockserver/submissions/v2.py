@@ -57,8 +57,6 @@ def read_img2img(body: Json, context: Context) -> Submission:
     common = _common(body, checkpoint, context)
     sources: list[object] = body["init_images"]
     files = [context.pictures.take(sources, index, f"init_images[{index}]") for index in range(len(sources))]
-    if not files:
-        raise Refusal(Reason.INVALID_REQUEST_BODY, "init_images: expected at least one picture")
     if len(sources) > 1:
         context.note(Code.UNDOCUMENTED_MEANING, "init_images", "several source pictures: the first one is used")
     strength = body.get("denoising_strength")

@@ -12,11 +12,13 @@ import pytest
 from tests.bodies import (
     CHECKPOINT,
     IMG2IMG,
+    IMG2IMG_V2,
     SDXL_CHECKPOINT,
     TXT2IMG,
     TXT2IMG_V2,
     base64_png,
     img2img,
+    img2img_v2,
     txt2img,
     txt2img_v2,
 )
@@ -137,6 +139,11 @@ def test_an_ip_adapter_must_fit_the_checkpoint(server: Server) -> None:
     misfit = img2img(model_name=CHECKPOINT, ip_adapters=[{"model_name": "ip-adapter_sdxl.bin", **unit}])
     assert refused(server, IMG2IMG, misfit) == (400, "INVALID_REQUEST_BODY")
     server.submit(IMG2IMG, img2img(ip_adapters=[{"model_name": "ip-adapter_sd15.bin", **unit}]))
+
+
+def test_v2_img2img_needs_a_source_picture(server: Server) -> None:
+    """An empty list holds none."""
+    assert server.call("POST", IMG2IMG_V2, json=img2img_v2(init_images=[])).json()["code"] == 1
 
 
 def test_an_illegal_prompt_is_refused(make_server: Any) -> None:

@@ -516,11 +516,6 @@ def test_only_the_first_source_picture_is_used() -> None:
     assert codes(submission) == [Code.UNDOCUMENTED_MEANING]
 
 
-def test_no_source_picture_is_refused() -> None:
-    """An empty list holds none."""
-    assert refusal(IMG, img2img_v2(init_images=[])).reason is Reason.INVALID_REQUEST_BODY
-
-
 @pytest.mark.parametrize(("sent", "kept"), [(None, None), (0, None), (1, 1), (604_800, 604_800)])
 def test_pictures_are_kept_as_long_as_asked(sent: int | None, kept: int | None) -> None:
     """img_expire_ttl in seconds; 0 and null ask for nothing."""
