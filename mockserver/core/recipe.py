@@ -99,6 +99,11 @@ class ControlUnit:
     mask: bytes | None = None
     fit: Fit = Fit.STRETCH
     control_mode: int = 0
+    resolution: int | None = None
+    """v2 `processor_res`, pixels."""
+    thresholds: tuple[int | None, int | None] = (None, None)
+    """v2 `threshold_a` and `threshold_b`; what they mean depends on the preprocessor."""
+    pixel_perfect: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +146,8 @@ class Recipe:
     fit: Fit = Fit.STRETCH
     mask: Mask | None = None
     noise_multiplier: float = 1.0
+    image_guidance: float | None = None
+    """v2 `image_cfg_scale`: how closely to follow the source picture."""
     control_units: tuple[ControlUnit, ...] = ()
     ip_adapters: tuple[IpAdapter, ...] = ()
 

@@ -61,6 +61,7 @@ def read_img2img(body: Json, context: Context) -> Submission:
         context.note(Code.UNDOCUMENTED_MEANING, "init_images", "several source pictures: the first one is used")
     strength = body.get("denoising_strength")
     noise = _number(body, "initial_noise_multiplier")
+    image_guidance = body.get("image_cfg_scale")
     return Submission(
         type=TaskType.IMG_TO_IMG,
         recipe=Recipe(
@@ -69,6 +70,7 @@ def read_img2img(body: Json, context: Context) -> Submission:
             strength=DEFAULT_STRENGTH if strength is None else float(strength),
             fit=Fit(int(body.get("resize_mode") or 0)),
             mask=_mask(body, context),
+            image_guidance=None if image_guidance is None else float(image_guidance),
             noise_multiplier=1.0 if noise is None else float(noise),
         ),
         delivery=_delivery(body, context),
@@ -206,6 +208,10 @@ def _number(body: Json, name: str) -> float | None:
     return None if value is None or value == "" else float(value)
 
 
+def _integer(value: float | None) -> int | None:
+    return None if value is None else int(value)
+
+
 def _control_units(body: Json, checkpoint: Model | None, context: Context) -> tuple[ControlUnit, ...]:
     given = body.get("controlnet_units") or ()
     entries: Sequence[Json] = [given] if isinstance(given, dict) else given  # one bare object is tolerated (C26)
@@ -228,6 +234,9 @@ def _control_units(body: Json, checkpoint: Model | None, context: Context) -> tu
                 mask=context.pictures.take(unit, "mask", f"{where}.mask") if unit.get("mask") else None,
                 fit=Fit(int(unit.get("resize_mode") or 0)),
                 control_mode=int(unit.get("control_mode") or 0),
+                resolution=_integer(unit.get("processor_res")),
+                thresholds=(_integer(unit.get("threshold_a")), _integer(unit.get("threshold_b"))),
+                pixel_perfect=bool(unit.get("pixel_perfect")),
             )
         )
     return tuple(units)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from hashlib import blake2b
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,7 @@ OTHER = {
     "fit": Fit.CROP,
     "mask": Mask(image=PICTURE),
     "noise_multiplier": 1.05,
+    "image_guidance": 1.5,
     "control_units": (ControlUnit(model="control_v11p_sd15_canny", image=PICTURE),),
     "ip_adapters": (IpAdapter(model="ip-adapter_sd15.bin", image=PICTURE, strength=0.5),),
 }
@@ -134,6 +136,18 @@ def test_every_field_of_the_recipe_is_in_the_digest(name: str) -> None:
     assert recipe_digest(changed) != recipe_digest(recipe())
     before, after = (paint(wanted, 0, (128, 128)).tobytes() for wanted in (recipe(), changed))
     assert before != after
+
+
+@pytest.mark.parametrize(
+    "change", [{"resolution": 512}, {"thresholds": (64, None)}, {"thresholds": (None, 64)}, {"pixel_perfect": True}]
+)
+def test_every_option_of_a_control_unit_is_in_the_digest(change: dict[str, Any]) -> None:
+    """A preprocessor's arguments are part of what was asked for."""
+    plain, changed = (
+        recipe(control_units=(ControlUnit(model="control_v11p_sd15_canny", image=PICTURE, **fields),))
+        for fields in ({}, change)
+    )
+    assert recipe_digest(plain) != recipe_digest(changed)
 
 
 def test_the_digest_knows_what_is_the_same() -> None:
