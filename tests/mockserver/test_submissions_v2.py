@@ -143,6 +143,9 @@ def test_every_field_of_a_txt2img_body_reaches_the_recipe() -> None:
                 end=0.9,
                 fit=Fit.CROP,
                 control_mode=2,
+                resolution=512,
+                thresholds=(64, 64),
+                pixel_perfect=True,
             ),
         ),
     )
@@ -176,6 +179,7 @@ def test_every_field_of_an_img2img_body_reaches_the_recipe() -> None:
         strength=0.4,
         fit=Fit.FILL,
         mask=Mask(image=blue, blur=9, invert=True, fill=MaskFill.LATENT_NOISE, full_res=True, padding=16),
+        image_guidance=7.0,
         noise_multiplier=0.8,
         control_units=(
             ControlUnit(
@@ -188,6 +192,9 @@ def test_every_field_of_an_img2img_body_reaches_the_recipe() -> None:
                 mask=red,
                 fit=Fit.CROP,
                 control_mode=2,
+                resolution=512,
+                thresholds=(64, 64),
+                pixel_perfect=True,
             ),
         ),
     )
