@@ -8,7 +8,6 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.gateway import Contract
@@ -18,7 +17,6 @@ from openapi.catalogue import load_catalogue
 from openapi.document import Document, load
 
 PREFIX = "/__mock"
-PICTURE_PREFIXES = ("/prod", "/v2_prod")
 GZIP_BYTES = 1024
 """Answers shorter than this are not worth compressing."""
 
@@ -41,10 +39,10 @@ class OnDemand:
 
 def control_app(mock: Mock) -> ASGIApp:
     """The control interface."""
-    from mockserver.control.app import control_routes
+    from mockserver.control.app import control_router
     from mockserver.control.table import RESOURCES
 
-    return Router(control_routes(mock, RESOURCES))
+    return control_router(mock, RESOURCES)
 
 
 def pictures_app(mock: Mock) -> ASGIApp:
@@ -52,6 +50,30 @@ def pictures_app(mock: Mock) -> ASGIApp:
     from mockserver.downloads import Pictures
 
     return Pictures(mock)
+
+
+class Behind:
+    """What lies behind the contract: the control interface below its prefix, and the pictures.
+
+    Starlette's own routes would do, were it not for paths with a line break, which their patterns do not match.
+
+    Args:
+        control: the control interface.
+        pictures: every picture link.
+    """
+
+    __slots__ = ("_control", "_pictures")
+
+    def __init__(self, control: ASGIApp, pictures: ASGIApp) -> None:
+        self._control = control
+        self._pictures = pictures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a call that the contract passed on."""
+        if scope["path"].startswith(PREFIX):
+            await self._control({**scope, "root_path": scope.get("root_path", "") + PREFIX}, receive, send)
+        else:
+            await self._pictures(scope, receive, send)
 
 
 class MockApp(Starlette):
@@ -62,12 +84,11 @@ class MockApp(Starlette):
 
     Args:
         mock: the worlds.
-        routes: pictures and the control interface.
+        behind: pictures and the control interface.
     """
 
-    def __init__(self, mock: Mock, routes: list[BaseRoute]) -> None:
+    def __init__(self, mock: Mock, behind: ASGIApp) -> None:
         super().__init__(
-            routes=routes,
             middleware=[
                 Middleware(
                     CORSMiddleware,
@@ -81,6 +102,8 @@ class MockApp(Starlette):
                 Middleware(Contract, mock=mock),
             ],
         )
+        self.router.default = behind
+        self.router.redirect_slashes = False
         self.state.mock = mock
         self._short_way = Contract(super().__call__, mock, plain_only=True)
 
@@ -100,6 +123,4 @@ def create_app(
         parts: time source, ids, renderer and stores.
     """
     mock = Mock(document or load(), load_catalogue(), settings or Settings(), parts or Parts())
-    pictures = OnDemand(lambda: pictures_app(mock))
-    routes = [Mount(prefix, app=pictures) for prefix in PICTURE_PREFIXES]
-    return MockApp(mock, [*routes, Mount(PREFIX, app=OnDemand(lambda: control_app(mock)))])
+    return MockApp(mock, Behind(OnDemand(lambda: control_app(mock)), OnDemand(lambda: pictures_app(mock))))

@@ -11,6 +11,7 @@ answer.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("mockserver")
 
-OTHER_PREFIXES = ("/__mock", "/prod/", "/v2_prod/")
+OTHER_PREFIXES = ("/__mock/", "/prod/", "/v2_prod/")
 """Paths of the application behind; no operation lies under them."""
 SMALL_BODY_BYTES = 4096
 """Below it a body is copied: a caller in this process may hand over a far larger buffer, and the body is kept."""
@@ -46,6 +47,9 @@ KeptHeaders = tuple[tuple[bytes, bytes], ...]
 _KEPT_NAMES = tuple(sorted(KEPT_HEADERS))
 _PRINTABLE = bytes(code if 32 <= code < 127 else 32 for code in range(256))
 """Control characters become spaces."""
+
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+"""A name or address with or without a port (RFC 9110, section 7.2), as far as it matters here."""
 
 _JSON = (b"content-type", b"application/json")
 _DEPRECATED = Finding(
@@ -71,6 +75,7 @@ class Contract:
         self._mock = mock
         self._plain_only = plain_only
         self._bearers: dict[bytes | None, str] = {}
+        self._base_urls: dict[tuple[str, bytes], str] = {}
         self._kept_headers: dict[tuple[bytes | None, ...], KeptHeaders] = {}
         self._routes: dict[tuple[str, str], tuple[Operation, Handler]] = {
             (operation.method, operation.path): (operation, HANDLERS[operation_id])
@@ -92,7 +97,7 @@ class Contract:
                 await self._app(scope, receive, send)
             else:
                 await self._answer(scope, headers, receive, send, *route)
-        elif self._plain_only or scope["path"].startswith(OTHER_PREFIXES):
+        elif self._plain_only or scope["path"].startswith(OTHER_PREFIXES) or scope["path"] == "/__mock":
             await self._app(scope, receive, send)
         else:
             await self._unknown(scope, send)
@@ -122,9 +127,11 @@ class Contract:
                 world = mock.world(key)  # again: it may have been forgotten while the body came in
                 if headers.get(b"content-type") != b"application/json":
                     self._check_content_type(headers.get(b"content-type"), operation, findings)
-            base_url = mock.settings.public_base_url
-            if base_url is None:
-                base_url = f"{scope['scheme']}://{headers.get(b'host', b'localhost').decode('latin-1')}"
+            base_url = (
+                mock.settings.public_base_url
+                or self._base_urls.get((scope["scheme"], headers.get(b"host", b"")))
+                or self._base_url(scope, headers.get(b"host", b""))
+            )
             call = Call(mock, world, operation, scope["query_string"], body, base_url, findings)
             answer = orjson.dumps(handler(call))
         except Refusal as refusal:
@@ -190,6 +197,17 @@ class Contract:
             pairs = zip(_KEPT_NAMES, values, strict=True)
             kept = self._kept_headers[values] = tuple((name, value) for name, value in pairs if value is not None)
         return kept
+
+    def _base_url(self, scope: Scope, host: bytes) -> str:
+        """Scheme and host of links: as the client called us, or our own address where `Host` names no host at all.
+
+        Whatever else stands in `Host` (a path, a user, markup) must not get into a URL that somebody follows.
+        """
+        name = host.decode("ascii") if _HOST.fullmatch(host) else _own_address(scope)
+        if len(self._base_urls) >= REMEMBERED_KEYS:
+            self._base_urls.clear()
+        found = self._base_urls[scope["scheme"], host] = f"{scope['scheme']}://{name}"
+        return found
 
     async def _read_body(self, receive: Receive, content_length: bytes | None, operation: Operation) -> bytes:
         """The whole body, refused as soon as it is known to be too large."""
@@ -257,6 +275,14 @@ class Contract:
             answer=answer,
             findings=0,
         )
+
+
+def _own_address(scope: Scope) -> str:
+    """Host and port that the call came in at."""
+    host, port = scope.get("server") or ("localhost", None)
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{host}:{port}" if port else host
 
 
 def _too_large(has_pictures: bool, size: int, limit: int) -> Refusal:

@@ -12,12 +12,13 @@ import jsonschema_rs
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import Receive, Scope, Send
 
 from mockserver import __version__
 from mockserver.access import read_credential
 from mockserver.control.problem import MEDIA_TYPE, ControlError
-from mockserver.control.resource import ALL_METHODS, Call, Resource, Schema
+from mockserver.control.resource import Call, Resource, Schema
 from mockserver.core.errors import Refusal
 from mockserver.mock import Mock
 
@@ -31,8 +32,25 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def control_routes(mock: Mock, resources: Sequence[Resource]) -> list[BaseRoute]:
-    """The routes below `/__mock`, the document's included."""
+class AnyMethod:
+    """An endpoint that every method reaches, so that a wrong one is answered in our form.
+
+    A function would be given to Starlette with a list of methods, and Starlette answers the others in its own words.
+    """
+
+    __slots__ = ("_respond",)
+
+    def __init__(self, respond: Endpoint) -> None:
+        self._respond = respond
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a call."""
+        response = await self._respond(Request(scope, receive))
+        await response(scope, receive, send)
+
+
+def control_router(mock: Mock, resources: Sequence[Resource]) -> Router:
+    """The routes below `/__mock`, the document's included; anything else there is an unknown resource."""
     document = orjson.dumps(openapi_document(resources))
 
     async def openapi(request: Request) -> Response:
@@ -50,10 +68,8 @@ def control_routes(mock: Mock, resources: Sequence[Resource]) -> list[BaseRoute]
     for resource in resources:
         by_path.setdefault(resource.path, {})[resource.method] = resource
     routes: list[BaseRoute] = [Route("/openapi.json", openapi, methods=["GET"])]
-    for path, methods in by_path.items():
-        routes.append(Route(path, _endpoint(mock, methods), methods=ALL_METHODS))
-    routes.append(Route("/{rest:path}", unknown, methods=ALL_METHODS))
-    return routes
+    routes += [Route(path, AnyMethod(_endpoint(mock, methods))) for path, methods in by_path.items()]
+    return Router(routes, redirect_slashes=False, default=AnyMethod(unknown))
 
 
 def openapi_document(resources: Sequence[Resource]) -> dict[str, Any]:

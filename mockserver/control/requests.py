@@ -45,11 +45,9 @@ def _body(data: bytes, length: int) -> object:
         return None
     if length <= BODY_BYTES:
         try:
-            parsed: object = orjson.loads(data)
-        except ValueError:
-            pass  # what was sent was no JSON: shown as text
-        else:
-            return parsed
+            return orjson.Fragment(orjson.dumps(orjson.loads(data)))
+        except (ValueError, TypeError):
+            pass  # no JSON, or nested deeper than can be written again: shown as text
     return data.decode("utf-8", "replace")
 
 

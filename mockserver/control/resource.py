@@ -11,9 +11,6 @@ from mockserver.world import World
 
 Schema = Mapping[str, Any]
 
-ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-"""Every method reaches an endpoint of ours, so that a wrong one is answered in our form."""
-
 OBJECT: Schema = {"type": "object"}
 
 
