@@ -10,15 +10,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mockserver.gateway import Contract
+from mockserver.gateway import GZIP_BYTES, Contract
 from mockserver.mock import Mock, Parts
 from mockserver.settings import Settings
 from openapi.catalogue import load_catalogue
 from openapi.document import Document, load
 
 PREFIX = "/__mock"
-GZIP_BYTES = 1024
-"""Answers shorter than this are not worth compressing."""
 
 
 class OnDemand:
@@ -79,8 +77,8 @@ class Behind:
 class MockApp(Starlette):
     """The application. Calls of the contract that need no middleware take the short way.
 
-    A call without `Origin` needs no CORS headers and one without `Accept-Encoding: gzip` no compression; going through
-    those layers all the same would cost as much as the answer itself.
+    A call without `Origin`, as all but browsers make them, needs no CORS headers; going through that layer all the
+    same would cost as much as the answer itself.
 
     Args:
         mock: the worlds.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import re
+import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ import orjson
 from mockserver.access import read_credential
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.findings import Code, Finding
-from mockserver.core.journal import KEPT_HEADERS
+from mockserver.core.journal import KEPT_HEADERS, without_secrets
 from mockserver.operations import HANDLERS, Call, Handler, check_handlers
 
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ SMALL_BODY_BYTES = 4096
 TEXT_BODY_BYTES = 1024 * 1024
 """Bound of bodies that hold no picture: a prompt has at most 1024 characters."""
 
+_MOST_DIGITS = 18
+"""A length with more digits is beyond every bound by its first ones."""
+
+GZIP_BYTES = 1400
+"""Shorter answers fit one packet, compressed or not."""
+_GZIP_FORMAT = 31
+"""What zlib calls gzip with its header."""
+
 REMEMBERED_KEYS = 4096
 REMEMBERED_HEADERS = 1024
 
@@ -52,9 +61,14 @@ _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]
 """A name or address with or without a port (RFC 9110, section 7.2), as far as it matters here."""
 
 _JSON = (b"content-type", b"application/json")
+_GZIPPED = ((b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding"))
 _DEPRECATED = Finding(
     Code.DEPRECATED_VERSION, "v2", "the v2 operations are deprecated and to be removed; v3 is their successor", ("C50",)
 )
+
+
+class CallerGone(Exception):
+    """Nobody waits for the answer any more."""
 
 
 class Contract:
@@ -63,7 +77,7 @@ class Contract:
     Args:
         app: what answers everything else.
         mock: the worlds behind the operations.
-        plain_only: pass on calls whose answer a middleware would change (CORS, compression).
+        plain_only: pass on calls whose answer needs CORS headers.
 
     Raises:
         ValueError: document and handlers differ.
@@ -93,7 +107,7 @@ class Contract:
         route = self._routes.get((scope["method"], scope["path"]))
         if route is not None:
             headers: dict[bytes, bytes] = dict(scope["headers"])
-            if self._plain_only and (b"origin" in headers or b"gzip" in headers.get(b"accept-encoding", b"")):
+            if self._plain_only and b"origin" in headers:
                 await self._app(scope, receive, send)
             else:
                 await self._answer(scope, headers, receive, send, *route)
@@ -134,6 +148,8 @@ class Contract:
             )
             call = Call(mock, world, operation, scope["query_string"], body, base_url, findings)
             answer = orjson.dumps(handler(call))
+        except CallerGone:
+            return
         except Refusal as refusal:
             status = 200 if v2 else refusal.status
             answer = orjson.dumps(refusal.v2_body() if v2 else refusal.v3_body())
@@ -142,17 +158,21 @@ class Contract:
             failure = Refusal(Reason.INTERNAL, "the mock failed; its log tells why. Please report it with the request")
             status = 200 if v2 else 500
             answer = orjson.dumps(failure.v2_body() if v2 else failure.v3_body())
-        sent = [_JSON, (b"content-length", b"%d" % len(answer))]
+        sent, wire = [_JSON], answer
+        if len(answer) >= GZIP_BYTES and b"gzip" in headers.get(b"accept-encoding", b""):
+            wire = zlib.compress(answer, 1, _GZIP_FORMAT)
+            sent += _GZIPPED
+        sent.append((b"content-length", b"%d" % len(wire)))
         if findings and world is not None:
             world.findings.add(findings)
             sent.append((b"novita-mock-findings", _findings_header(findings)))
         await send({"type": "http.response.start", "status": status, "headers": sent})
-        await send({"type": "http.response.body", "body": answer})
+        await send({"type": "http.response.body", "body": wire})
         (world.journal if world is not None else mock.outside).write(
             at_ms=world.clock.now_ms() if world is not None else mock.wall(),
             method=operation.method,
             path=operation.path,
-            query=scope["query_string"],
+            query=_kept_query(scope["query_string"]),
             operation_id=operation.operation_id,
             status=status,
             headers=self._kept(headers),
@@ -210,12 +230,21 @@ class Contract:
         return found
 
     async def _read_body(self, receive: Receive, content_length: bytes | None, operation: Operation) -> bytes:
-        """The whole body, refused as soon as it is known to be too large."""
+        """The whole body.
+
+        Raises:
+            Refusal: it is too large; as soon as that is known.
+            CallerGone: the connection ended before the body did.
+        """
         has_pictures = operation.operation_id != "createTxt2imgTask"
         limit = self._mock.settings.limits.body_bytes if has_pictures else TEXT_BODY_BYTES
-        if content_length is not None and content_length.isdigit() and int(content_length) > limit:
-            raise _too_large(has_pictures, int(content_length), limit)
+        if content_length is not None and content_length.isdigit():
+            announced = int(content_length[:_MOST_DIGITS])
+            if announced > limit:
+                raise _too_large(has_pictures, announced, limit)
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CallerGone
         body: bytes = message.get("body", b"")
         if not message.get("more_body", False):
             if len(body) > limit:
@@ -224,6 +253,8 @@ class Contract:
         chunks, size = [body], len(body)
         while message.get("more_body", False):
             message = await receive()
+            if message["type"] == "http.disconnect":
+                raise CallerGone
             chunk = message.get("body", b"")
             size += len(chunk)
             if size > limit:
@@ -255,8 +286,8 @@ class Contract:
         """A path or method that no operation has: 404 API_NOT_FOUND; `Allow` tells what the path would take."""
         path, method = scope["path"], scope["method"]
         methods = self._methods.get(path)
-        hint = f"; this path takes {' and '.join(methods)}" if methods else ""
-        refusal = Refusal(Reason.API_NOT_FOUND, f"no operation {method} {path[:200]}{hint}")
+        hint = f"this path takes {' and '.join(methods)}" if methods else "GET /__mock/contract.json lists all"
+        refusal = Refusal(Reason.API_NOT_FOUND, f"no operation {method} {path[:200]}; {hint}")
         answer = orjson.dumps(refusal.v3_body())
         headers = [_JSON, (b"content-length", b"%d" % len(answer))]
         if methods:
@@ -267,7 +298,7 @@ class Contract:
             at_ms=self._mock.wall(),
             method=method,
             path=path,
-            query=scope["query_string"],
+            query=without_secrets(scope["query_string"]),
             operation_id="",
             status=refusal.status,
             headers=tuple(pair for pair in scope["headers"] if pair[0] in KEPT_HEADERS),
@@ -283,6 +314,11 @@ def _own_address(scope: Scope) -> str:
     if ":" in host:
         host = f"[{host}]"
     return f"{host}:{port}" if port else host
+
+
+def _kept_query(query: bytes) -> bytes:
+    """What the journal keeps of a query; that of a poll needs no search."""
+    return query if query.startswith(b"task_id=") and b"&" not in query else without_secrets(query)
 
 
 def _too_large(has_pictures: bool, size: int, limit: int) -> Refusal:

@@ -7,6 +7,7 @@ entry costs in itself), the oldest entries going first.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 
@@ -16,6 +17,13 @@ ENTRY_BYTES = 450
 """What an entry costs beside the texts in it."""
 KEPT_HEADERS = frozenset({b"accept", b"accept-encoding", b"content-type", b"content-length", b"user-agent", b"range"})
 
+_SECRET = re.compile(rb"((?:^|&)[^=&]*(?:key|token|secret|passw|auth|signature|credential)[^=&]*=)[^&]+", re.IGNORECASE)
+
+
+def without_secrets(query: bytes) -> bytes:
+    """A query string with `...` for the values of names such as `api_key`: a client may send its key anywhere."""
+    return _SECRET.sub(rb"\1...", query)
+
 
 class Entry:
     """One call.
@@ -24,7 +32,7 @@ class Entry:
         number: position in the world's journal, from 1.
         at_ms: the world's instant of the answer.
         method, path: as sent.
-        query: query string as sent.
+        query: query string as sent, secrets cut out.
         operation_id: the operation; empty for paths outside the contract.
         status: HTTP status of the answer.
         headers: allowed header names and values, as sent.
