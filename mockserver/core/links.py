@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
+from hashlib import blake2b
 
 V3_TTL_S = 3600
 V2_TTL_S = 604_800
@@ -88,7 +89,7 @@ class LinkSigner:
             raise BadLink(LinkFault.EXPIRED, expires_ms=expires_ms, ttl_s=int(ttl))
 
     def _signature(self, path: str, date: str, ttl: str) -> str:
-        return hmac.digest(self._secret, _encoded(f"{path}\n{date}\n{ttl}"), "sha256").hex()
+        return blake2b(_encoded(f"{path}\n{date}\n{ttl}"), key=self._secret, digest_size=32).hexdigest()
 
 
 def _encoded(text: str) -> bytes:
