@@ -25,8 +25,8 @@ from mockserver.parts.ids import Ids
 BEIJING = timezone(timedelta(hours=8))
 """The zone of v2's times without a zone: the documented example pairs 15:08:17 with 07:08:17 UTC in milliseconds."""
 
-
 KEPT_INFO_BYTES = 4096
+"""Requests up to this length are echoed from a cache; longer ones would make it large."""
 
 
 class V2Status(IntEnum):
@@ -172,7 +172,7 @@ def _nsfw(task: Task) -> list[dict[str, Any]]:
 def _picture_fields(task: Task) -> dict[str, Any]:
     """The part of a request that says what to draw: nested in v3, the whole body in v2."""
     body: dict[str, Any] = orjson.loads(task.body)
-    if task.operation_id.endswith("V2"):
+    if task.is_v2:
         return body
     request: dict[str, Any] = body["request"]
     return request

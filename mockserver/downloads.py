@@ -172,26 +172,21 @@ def _body(request: Request, data: bytes, status: int, headers: dict[str, str], m
 
 def _index_of(path: str, task: Task, mock: Mock) -> int | None:
     """Which of the task's pictures a path names."""
-    if task.operation_id.endswith("V2"):
+    if task.is_v2:
         return next((index for index in range(task.count) if picture_path_v2(task, index) == path), None)
     return next((index for index in range(task.count) if picture_path_v3(task, index, mock.ids) == path), None)
 
 
 def _refused_link(bad: BadLink, now_ms: int) -> Response:
-    if bad.fault is LinkFault.EXPIRED:
-        return _s3_error(
-            403,
-            "AccessDenied",
-            "Request has expired",
-            **{"X-Amz-Expires": str(bad.ttl_s), "Expires": _iso(bad.expires_ms), "ServerTime": _iso(now_ms)},
-        )
-    if bad.fault is LinkFault.FORGED:
-        return _s3_error(
-            403,
-            bad.fault.value,
-            "The request signature we calculated does not match the signature you provided.",
-        )
-    return _s3_error(403, bad.fault.value, "Access Denied")
+    match bad.fault:
+        case LinkFault.EXPIRED:
+            times = {"X-Amz-Expires": str(bad.ttl_s), "Expires": _iso(bad.expires_ms), "ServerTime": _iso(now_ms)}
+            return _s3_error(403, "AccessDenied", "Request has expired", **times)
+        case LinkFault.FORGED:
+            message = "The request signature we calculated does not match the signature you provided."
+            return _s3_error(403, "SignatureDoesNotMatch", message)
+        case LinkFault.UNSIGNED:
+            return _s3_error(403, "AccessDenied", "Access Denied")
 
 
 def _no_such_key(path: str) -> Response:

@@ -104,7 +104,7 @@ def place(problem: Problem) -> str:
 
 
 def refusal_of(operation: Operation, problems: Sequence[Problem]) -> Refusal:
-    """The refusal that names what a request did wrong, most telling first."""
+    """The refusal that names what a request did wrong; the first problem decides its reason and code."""
     shown = "; ".join(f"{place(problem)}: {problem.message}" for problem in problems[:MAX_PROBLEMS_SHOWN])
     if len(problems) > MAX_PROBLEMS_SHOWN:
         shown += f"; and {len(problems) - MAX_PROBLEMS_SHOWN} more"
@@ -113,11 +113,9 @@ def refusal_of(operation: Operation, problems: Sequence[Problem]) -> Refusal:
     out_of_range = first.keyword in _RANGE_KEYWORDS
     if operation.version == "v2":
         code = V2Code.INVALID_JSON
-        if out_of_range:
-            code = V2Code.PARAM_RANGE_OUT_OF_LIMIT
-        elif first.keyword == "enum" and name == "sampler_name":
+        if first.keyword == "enum" and name == "sampler_name":
             code = V2Code.SAMPLER_NOT_EXIST
-        elif first.keyword == "enum":
+        elif out_of_range or first.keyword == "enum":
             code = V2Code.PARAM_RANGE_OUT_OF_LIMIT
         return Refusal(Reason.INVALID_REQUEST_BODY, shown, v2_code=code)
     if out_of_range and name in _SIZE_FIELDS:
@@ -256,7 +254,7 @@ def _poll(call: Call) -> tuple[Task, int]:
     else:
         task_id = _query(call)["task_id"]
     task = call.world.tasks.get(task_id)
-    if task is None or (call.operation.version == "v2") != task.operation_id.endswith("V2"):
+    if task is None or (call.operation.version == "v2") != task.is_v2:
         raise Refusal(
             Reason.TASK_NOT_FOUND,
             f"no task {task_id[:64]!r} of this API key; expected a task_id that a submit answered",
@@ -323,8 +321,8 @@ def _offset(cursor: str) -> int:
     """The offset a cursor stands for; anything but `c_<number>` is one of the service's own that we never gave
     out.
     """
-    text = cursor.removeprefix("c_").removeprefix("c_")  # a helper of the Python client prefixes our own once more
-    if not cursor:
+    text = cursor.removeprefix("c_").removeprefix("c_")  # a helper of the Python client prefixes whatever it is given
+    if not text:
         return 0
     if not (text.isascii() and text.isdigit()) or len(text) > 12:
         raise Refusal(

@@ -1,10 +1,8 @@
 """Every error answer of the contract in one place.
 
-    Refusal             a call is answered with one of the contract's errors
-    ControlError        a call of the control interface is answered with problem+json (mockserver.control)
-
-The wire status of each v3 reason stands in `STATUS`; the v2 code that stands for the same situation in `V2_CODE`
-Which of two documented answers is meant is decided by contradictions C33 to C37.
+A call is answered with one of them by raising `Refusal`. The wire status of each v3 reason stands in `STATUS`, the v2
+code for the same situation in `V2_CODE`; which of two documented answers is meant, contradictions C33 to C37 decide.
+Errors of the control interface are none of the contract's: `mockserver.control.problem`.
 """
 
 from __future__ import annotations

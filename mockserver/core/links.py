@@ -21,11 +21,11 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 
 
 class LinkFault(StrEnum):
-    """Why a link is refused; the value is S3's error code."""
+    """Why a link is refused."""
 
-    UNSIGNED = "AccessDenied"
-    FORGED = "SignatureDoesNotMatch"
-    EXPIRED = "ExpiredToken"
+    UNSIGNED = "unsigned"
+    FORGED = "forged"
+    EXPIRED = "expired"
 
 
 class BadLink(Exception):

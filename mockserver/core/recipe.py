@@ -2,7 +2,7 @@
 
 A recipe is version-neutral and complete: every default is filled in, the seed is drawn, names are resolved. Equal
 recipes give equal pictures, whatever the delivery options (format, webhook, storage) were. Making one from a request
-is `mockserver.core.submission`; drawing it is `mockserver.pictures`.
+is `mockserver.submissions`; drawing it is `mockserver.pictures`.
 """
 
 from __future__ import annotations

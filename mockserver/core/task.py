@@ -7,7 +7,7 @@ by then. A finished task never changes again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from mockserver.core.recipe import ImageType
@@ -106,7 +106,12 @@ class Task:
     outcome: Status = Status.SUCCEED
     reason: str = ""
     nsfw_confidences: tuple[float, ...] | None = None
-    polls: int = field(default=0)
+    polls: int = 0
+
+    @property
+    def is_v2(self) -> bool:
+        """Whether a v2 operation made it; only that version shows it."""
+        return self.operation_id.endswith("V2")
 
     def status_at(self, now_ms: int) -> Status:
         """The state at an instant."""
