@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import md5
 from html import escape
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mockserver.answers import picture_path_v2, picture_path_v3
+from mockserver.aside import draw_aside
 from mockserver.core.findings import Code, Finding
 from mockserver.core.journal import KEPT_HEADERS
 from mockserver.core.links import BadLink, LinkFault
@@ -29,9 +31,6 @@ if TYPE_CHECKING:
 
     from mockserver.mock import Mock
     from mockserver.world import World
-
-INLINE_PIXELS = 512 * 512
-"""Pictures up to this size are drawn on the spot; larger ones in a thread, so that polls do not wait for them."""
 
 _PATH = re.compile(r"/prod/(?P<task_v3>[0-9a-f-]{36})/[^/]+|/v2_prod/(?P<task_v2>[0-9a-f-]{36})-[^/]+")
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
@@ -112,13 +111,8 @@ async def _picture(request: Request, mock: Mock, world: World, task: Task, findi
     data = mock.cached_picture(task, index)
     if data is None:
         recipe = recipe_of(task, mock)
-        width, height = recipe.size
-        if width * height <= INLINE_PIXELS and task.delivery.image_type is ImageType.PNG:
-            data = mock.draw(task, index, recipe)
-        else:
-            from starlette.concurrency import run_in_threadpool
-
-            data = await run_in_threadpool(mock.draw, task, index, recipe)
+        slow = task.delivery.image_type is not ImageType.PNG  # the others take several times as long to pack
+        data = await draw_aside(recipe, partial(mock.draw, task, index, recipe), slow=slow)
     return _file(request, data, task)
 
 

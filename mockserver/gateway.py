@@ -147,7 +147,8 @@ class Contract:
                 or self._base_url(scope, headers.get(b"host", b""))
             )
             call = Call(mock, world, operation, scope["query_string"], body, base_url, findings)
-            answer = orjson.dumps(handler(call))
+            told = handler(call)
+            answer = orjson.dumps(told if isinstance(told, dict) else await told)
         except CallerGone:
             return
         except Refusal as refusal:

@@ -1,8 +1,8 @@
 """One handler per operation of the contract, by operationId.
 
-A handler gets a call whose key was accepted and gives the body of the answer, or raises a `Refusal`. The table at the
-end is held against the document at start: an operation without a handler, or a handler without an operation, stops
-the server.
+A handler gets a call whose key was accepted and gives the body of the answer, at once or to be awaited when it has to
+draw, or raises a `Refusal`. The table at the end is held against the document at start: an operation without a
+handler, or a handler without an operation, stops the server.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -19,6 +19,7 @@ from urllib.parse import parse_qs
 import orjson
 
 from mockserver import answers
+from mockserver.aside import draw_aside
 from mockserver.core.errors import Reason, Refusal, V2Code
 from mockserver.core.findings import Code, Finding
 from mockserver.core.recipe import Recipe
@@ -31,6 +32,8 @@ from openapi.catalogue import Kind, Source, Visibility
 from openapi.document import Operation, Problem, Reading
 
 MAX_PROBLEMS_SHOWN = 5
+MAX_PREVIEWS = 8
+"""Pictures in progress that a v2 poll shows: those of one run, whose batch_size is at most 8."""
 DEFAULT_PAGE = 20
 """Models per page when pagination.limit is absent: no page states a number."""
 
@@ -62,7 +65,8 @@ class Call:
     findings: list[Finding] = field(default_factory=list)
 
 
-Handler = Callable[[Call], dict[str, Any]]
+Answer = dict[str, Any]
+Handler = Callable[[Call], Answer | Awaitable[Answer]]
 
 
 def recipe_of(task: Task, mock: Mock) -> Recipe:
@@ -151,32 +155,45 @@ def _submit(call: Call) -> Task:
     return task
 
 
-def submit_v3(call: Call) -> dict[str, Any]:
+def submit_v3(call: Call) -> Answer:
     """POST /v3/async/txt2img and /v3/async/img2img: the bare task id (C1)."""
     return {"task_id": _submit(call).id}
 
 
-def submit_v2(call: Call) -> dict[str, Any]:
+def submit_v2(call: Call) -> Answer:
     """POST /v2/txt2img and /v2/img2img."""
     return {"code": 0, "msg": "", "data": {"task_id": _submit(call).id}}
 
 
-def get_task_result(call: Call) -> dict[str, Any]:
+def get_task_result(call: Call) -> Answer:
     """GET /v3/async/task-result."""
     task, now_ms = _poll(call)
     return answers.task_result(task, now_ms, _view(call))
 
 
-def get_progress(call: Call) -> dict[str, Any]:
+def get_progress(call: Call) -> Answer | Awaitable[Answer]:
     """GET /v2/progress."""
     task, now_ms = _poll(call)
-    previews: list[str] = []
     if task.delivery.previews and task.status_at(now_ms) is Status.PROCESSING:
-        previews = _previews(task, now_ms, call.mock)
+        return _progress_with_previews(call, task, now_ms)
+    return _progress(call, task, now_ms, ())
+
+
+async def _progress_with_previews(call: Call, task: Task, now_ms: int) -> Answer:
+    renderer, recipe, done = call.mock.renderer, recipe_of(task, call.mock), task.progress_at(now_ms)
+
+    def draw() -> list[bytes]:
+        return [renderer.preview(recipe, index, done) for index in range(min(task.count, MAX_PREVIEWS))]
+
+    files = await draw_aside(recipe, draw, slow=task.count > 1)
+    return _progress(call, task, now_ms, [base64.b64encode(file).decode() for file in files])
+
+
+def _progress(call: Call, task: Task, now_ms: int, previews: Sequence[str]) -> Answer:
     return {"code": 0, "msg": "", "data": answers.progress(task, now_ms, _view(call), previews)}
 
 
-def list_models(call: Call) -> dict[str, Any]:
+def list_models(call: Call) -> Answer:
     """GET /v3/model: a page of the catalogue; a cursor is `c_` and an offset (C42)."""
     values = _query(call)
     visibility, source = values.get("filter.visibility"), values.get("filter.source")
@@ -309,12 +326,6 @@ def _view(call: Call) -> answers.View:
         signer=call.mock.signer,
         ids=call.mock.ids,
     )
-
-
-def _previews(task: Task, now_ms: int, mock: Mock) -> list[str]:
-    recipe = recipe_of(task, mock)
-    done = task.progress_at(now_ms)
-    return [base64.b64encode(mock.renderer.preview(recipe, index, done)).decode() for index in range(task.count)]
 
 
 def _offset(cursor: str) -> int:

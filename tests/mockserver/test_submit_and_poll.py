@@ -168,6 +168,17 @@ def test_v2_shows_pictures_in_progress_unless_told_not_to(server: Server) -> Non
     assert server.progress(hidden)["data"]["current_images"] == [""]
 
 
+def test_v2_shows_no_more_pictures_in_progress_than_one_run_has(server: Server) -> None:
+    """Eight runs of eight pictures: previews of eight, links to all."""
+    task_id = server.submit(TXT2IMG_V2, txt2img_v2(batch_size=8, n_iter=8))
+    server.control("POST", "/clock/advance-to-next-event")
+    server.control("POST", "/clock/advance", {"seconds": 1})
+
+    assert len(server.progress(task_id)["data"]["current_images"]) == 8
+    server.finish_all()
+    assert len(server.progress(task_id)["data"]["imgs"]) == 64
+
+
 def test_a_v2_lora_tag_changes_the_picture(server: Server) -> None:
     """`<lora:name:weight>` in the prompt is read; an unknown name is code 2."""
     lora = next(model.sd_name_in_api for model in server.mock.catalogue if model.kind == "lora")
