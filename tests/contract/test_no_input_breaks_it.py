@@ -9,7 +9,7 @@ import asyncio
 import gzip
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,19 @@ CONTROL_BODIES: dict[str, dict[str, Any]] = {
     },
     "endTask": {"status": "TASK_STATUS_FAILED", "reason": "x"},
 }
-quick = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+efforts = pytest.mark.parametrize("examples", [150, pytest.param(2000, marks=pytest.mark.slow)])
+"""How many generated cases: some in every run, many in a long one."""
+
+
+def for_any(examples: int, check: Callable[[DataObject], None]) -> None:
+    """Runs a check with generated data."""
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def run(data: DataObject) -> None:
+        check(data)
+
+    run()
 
 
 @dataclass(slots=True)
@@ -162,17 +174,20 @@ def test_further_fields_of_any_name_are_refused_or_noted(
                 assert not strangers[True].submit(SUBMITS[operation_id], text)
 
 
-@quick
-@given(data=st.data())
+@efforts
 def test_any_change_of_a_good_body_is_answered_in_form(
-    strangers: dict[bool, Stranger], document: Document, data: DataObject
+    strangers: dict[bool, Stranger], document: Document, examples: int
 ) -> None:
     """Several places at once hold any JSON: accepted and drawn, or refused."""
-    operation_id = data.draw(st.sampled_from(sorted(SUBMITS)))
-    body = hostile.full_body(document, operation_id)
-    text = data.draw(hostile.changed_bodies(body))
 
-    strangers[data.draw(st.booleans())].submit(SUBMITS[operation_id], text)
+    def check(data: DataObject) -> None:
+        operation_id = data.draw(st.sampled_from(sorted(SUBMITS)))
+        body = hostile.full_body(document, operation_id)
+        text = data.draw(hostile.changed_bodies(body))
+
+        strangers[data.draw(st.booleans())].submit(SUBMITS[operation_id], text)
+
+    for_any(examples, check)
 
 
 NO_OBJECTS = {
@@ -224,58 +239,67 @@ def test_a_body_beyond_the_bound_is_refused_before_it_is_read(stranger: Stranger
         assert stated.json()["reason"] == pieces.json()["reason"] == reason
 
 
-@quick
-@given(data=st.data())
-def test_any_call_is_answered_in_form(strangers: dict[bool, Stranger], document: Document, data: DataObject) -> None:
+@efforts
+def test_any_call_is_answered_in_form(strangers: dict[bool, Stranger], document: Document, examples: int) -> None:
     """Any method, path, query, headers and bytes: contract, pictures, control interface and what no route knows."""
-    known = [operation.path for operation in document.operations.values()]
-    known += ["/prod/x/y.png", "/v2_prod/x-0.png", "/prod", "/__mock", "/__mock/", "/", "/v3/models", "/v2"]
-    known += [f"/__mock{resource.path}" for resource in RESOURCES]
-    keys = st.sampled_from([(), KEYED[:1], KEYED, ((b"authorization", b"\xff\xfe"),), ((b"authorization", b""),)])
-    body = st.lists(st.binary(max_size=30) | hostile.json_values().map(lambda value: json.dumps(value).encode()))
 
-    strangers[data.draw(st.booleans())].send(
-        data.draw(st.sampled_from(METHODS)),
-        data.draw(hostile.targets(known)),
-        data.draw(body),
-        headers=(*data.draw(keys), *data.draw(hostile.headers())),
-    )
+    def check(data: DataObject) -> None:
+        known = [operation.path for operation in document.operations.values()]
+        known += ["/prod/x/y.png", "/v2_prod/x-0.png", "/prod", "/__mock", "/__mock/", "/", "/v3/models", "/v2"]
+        known += [f"/__mock{resource.path}" for resource in RESOURCES]
+        keys = st.sampled_from([(), KEYED[:1], KEYED, ((b"authorization", b"\xff\xfe"),), ((b"authorization", b""),)])
+        body = st.lists(st.binary(max_size=30) | hostile.json_values().map(lambda value: json.dumps(value).encode()))
+
+        strangers[data.draw(st.booleans())].send(
+            data.draw(st.sampled_from(METHODS)),
+            data.draw(hostile.targets(known)),
+            data.draw(body),
+            headers=(*data.draw(keys), *data.draw(hostile.headers())),
+        )
+
+    for_any(examples, check)
 
 
-@quick
-@given(data=st.data())
+@efforts
 def test_any_query_of_a_read_is_answered_in_form(
-    strangers: dict[bool, Stranger], document: Document, data: DataObject
+    strangers: dict[bool, Stranger], document: Document, examples: int
 ) -> None:
     """Task ids, cursors, limits and filters of any text."""
-    path = data.draw(st.sampled_from([one.path for one in document.operations.values() if one.method == "GET"]))
 
-    strangers[data.draw(st.booleans())].send("GET", f"{path}?{data.draw(hostile.queries())}")
+    def check(data: DataObject) -> None:
+        path = data.draw(st.sampled_from([one.path for one in document.operations.values() if one.method == "GET"]))
+
+        strangers[data.draw(st.booleans())].send("GET", f"{path}?{data.draw(hostile.queries())}")
+
+    for_any(examples, check)
 
 
-@quick
-@given(data=st.data())
-def test_any_link_is_answered_with_a_file_or_in_s3_form(stranger: Stranger, data: DataObject) -> None:
+@efforts
+def test_any_link_is_answered_with_a_file_or_in_s3_form(stranger: Stranger, examples: int) -> None:
     """A good link with a changed path, query or header: the picture, or an error of S3 as well-formed XML."""
-    version = data.draw(st.sampled_from(["v2", "v3"]))
-    path, body = (TXT2IMG, txt2img(width=128, height=128)) if version == "v3" else (TXT2IMG_V2, txt2img_v2())
-    found = stranger.send("POST", path, json.dumps(body).encode()).json()
-    task_id = (found.get("data") or found)["task_id"]
-    stranger.send("POST", "/__mock/clock/run-until-idle")
-    poll = "/v2/progress" if version == "v2" else "/v3/async/task-result"
-    link = "/" + links(stranger.send("GET", f"{poll}?task_id={task_id}").json())[0].split("/", 3)[3]
-    where, _, query = link.partition("?")
-    pairs = query.split("&")
-    spot = data.draw(st.integers(0, len(pairs) - 1))
-    changed = data.draw(
-        st.sampled_from([pairs, pairs[:spot] + pairs[spot + 1 :], [*pairs, pairs[spot]], pairs[::-1]])
-        | hostile.queries().map(lambda text: [*pairs[:spot], text, *pairs[spot + 1 :]])
-    )
-    bent = data.draw(st.sampled_from([where, where + "x", where.upper(), where + "/", where[:-4] + "%00.png"]))
 
-    stranger.send(
-        data.draw(st.sampled_from(METHODS)), f"{bent}?{'&'.join(changed)}", headers=data.draw(hostile.headers())
-    )
+    def check(data: DataObject) -> None:
+        version = data.draw(st.sampled_from(["v2", "v3"]))
+        path, body = (TXT2IMG, txt2img(width=128, height=128)) if version == "v3" else (TXT2IMG_V2, txt2img_v2())
+        found = stranger.send("POST", path, json.dumps(body).encode()).json()
+        task_id = (found.get("data") or found)["task_id"]
+        stranger.send("POST", "/__mock/clock/run-until-idle")
+        poll = "/v2/progress" if version == "v2" else "/v3/async/task-result"
+        link = "/" + links(stranger.send("GET", f"{poll}?task_id={task_id}").json())[0].split("/", 3)[3]
+        where, _, query = link.partition("?")
+        pairs = query.split("&")
+        spot = data.draw(st.integers(0, len(pairs) - 1))
+        changed = data.draw(
+            st.sampled_from([pairs, pairs[:spot] + pairs[spot + 1 :], [*pairs, pairs[spot]], pairs[::-1]])
+            | hostile.queries().map(lambda text: [*pairs[:spot], text, *pairs[spot + 1 :]])
+        )
+        bent = data.draw(st.sampled_from([where, where + "x", where.upper(), where + "/", where[:-4] + "%00.png"]))
+
+        stranger.send(
+            data.draw(st.sampled_from(METHODS)), f"{bent}?{'&'.join(changed)}", headers=data.draw(hostile.headers())
+        )
+
+    for_any(examples, check)
 
 
 @pytest.mark.parametrize("part", ["%00", "%0d%0a", "%1b", "%ff", "%ef%bf%bf", "%3C%26%3E", "a" * 5000, "%F0%9F%98%80"])
@@ -303,18 +327,21 @@ def test_every_control_resource_takes_every_token(stranger: Stranger, resource: 
         stranger.send(resource.method, f"/__mock{resource.path}".replace("{task_id}", odd))
 
 
-@quick
-@given(data=st.data())
-def test_any_order_of_control_calls_leaves_a_server_that_answers(stranger: Stranger, data: DataObject) -> None:
+@efforts
+def test_any_order_of_control_calls_leaves_a_server_that_answers(stranger: Stranger, examples: int) -> None:
     """Clocks at the end of time, worlds forgotten while tasks run: submits and polls are still answered in form."""
-    for _ in range(data.draw(st.integers(1, 6))):
-        resource = data.draw(st.sampled_from(RESOURCES))
-        body = CONTROL_BODIES.get(resource.operation_id, {})
-        target = f"/__mock{resource.path}".replace("{task_id}", "x")
-        stranger.send(resource.method, target, data.draw(hostile.changed_bodies(body)))
-    found = stranger.send("POST", TXT2IMG, json.dumps(txt2img()).encode()).json()
-    if "task_id" in found:
-        stranger.send("GET", f"/v3/async/task-result?task_id={found['task_id']}")
+
+    def check(data: DataObject) -> None:
+        for _ in range(data.draw(st.integers(1, 6))):
+            resource = data.draw(st.sampled_from(RESOURCES))
+            body = CONTROL_BODIES.get(resource.operation_id, {})
+            target = f"/__mock{resource.path}".replace("{task_id}", "x")
+            stranger.send(resource.method, target, data.draw(hostile.changed_bodies(body)))
+        found = stranger.send("POST", TXT2IMG, json.dumps(txt2img()).encode()).json()
+        if "task_id" in found:
+            stranger.send("GET", f"/v3/async/task-result?task_id={found['task_id']}")
+
+    for_any(examples, check)
 
 
 HOSTS = (
