@@ -28,10 +28,10 @@ def test_a_path_of_nobody_is_answered_in_the_contracts_form(server: Server, path
     [
         (b"mock.test:4280", "http://mock.test:4280"),
         (b"[::1]:4280", "http://[::1]:4280"),
-        (b"", "http://127.0.0.9:4280"),
-        (None, "http://127.0.0.9:4280"),
-        (b"evil.example/x?y=", "http://127.0.0.9:4280"),
-        (b'"<script>', "http://127.0.0.9:4280"),
+        (b"", "http://mock.invalid:4280"),
+        (None, "http://mock.invalid:4280"),
+        (b"evil.example/x?y=", "http://mock.invalid:4280"),
+        (b'"<script>', "http://mock.invalid:4280"),
     ],
 )
 def test_links_begin_with_the_address_that_was_called(server: Server, host: bytes | None, base: str) -> None:
@@ -130,7 +130,7 @@ def call(
         "query_string": query,
         "headers": headers,
         "scheme": "http",
-        "server": ("127.0.0.9", 4280),
+        "server": ("mock.invalid", 4280),
     }
     server.loop.run_until_complete(server.app(scope, receive, send))
     return answered
