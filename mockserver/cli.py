@@ -135,7 +135,12 @@ def _checked(ctx: click.Context, param: click.Parameter, read: Callable[[], Any]
 @flag("--max-worlds", type=click.IntRange(1), default=Limits().worlds, help="API keys with state; see docs/limits.md.")
 @flag("--max-tasks", type=click.IntRange(1), default=Limits().tasks, help="Tasks held, of all worlds.")
 @flag("--journal-entries", type=click.IntRange(0), default=Limits().journal_entries, help="Calls kept per world.")
-@flag("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning", help="On stderr.")
+@flag(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    help="info: each call.",
+)
 @flag("--log-format", type=click.Choice(["text", "json"]), default="text", help="Of the log on stderr.")
 def serve(
     config: str | None,

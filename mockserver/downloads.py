@@ -24,6 +24,7 @@ from mockserver.core.journal import KEPT_HEADERS
 from mockserver.core.links import BadLink, LinkFault
 from mockserver.core.recipe import ImageType
 from mockserver.core.task import Status, Task
+from mockserver.logs import log_call
 from mockserver.operations import recipe_of
 
 if TYPE_CHECKING:
@@ -214,4 +215,11 @@ def _write(mock: Mock, world: World | None, request: Request, response: Response
         request=b"",
         answer=b"",
         findings=len(findings),
+    )
+    log_call(
+        request.method,
+        request.scope["path"],
+        response.status_code,
+        world,
+        findings=[finding.code.value for finding in findings],
     )

@@ -22,6 +22,7 @@ from mockserver.access import read_credential
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.findings import Code, Finding
 from mockserver.core.journal import KEPT_HEADERS, without_secrets
+from mockserver.logs import log, log_call
 from mockserver.operations import HANDLERS, Call, Handler, check_handlers
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from mockserver.mock import Mock
     from mockserver.world import World
     from openapi.document import Operation
-
-log = logging.getLogger("mockserver")
 
 OTHER_PREFIXES = ("/__mock/", "/prod/", "/v2_prod/")
 """Paths of the application behind; no operation lies under them."""
@@ -181,6 +180,9 @@ class Contract:
             answer=bytes(memoryview(answer)),  # a copy: the JSON writer's own buffer is 4 kB however short the answer
             findings=len(findings),
         )
+        if log.isEnabledFor(logging.INFO):
+            about = {"operation_id": operation.operation_id, "findings": [finding.code.value for finding in findings]}
+            log_call(operation.method, operation.path, status, world, **about)
 
     def _key(self, headers: Mapping[bytes, bytes], operation: Operation, findings: list[Finding]) -> str:
         """The API key of a call; the documented form is read once and then remembered.
@@ -307,6 +309,7 @@ class Contract:
             answer=answer,
             findings=0,
         )
+        log_call(method, path, refusal.status, None)
 
 
 def _own_address(scope: Scope) -> str:

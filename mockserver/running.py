@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import threading
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from mockserver.app import create_app
+from mockserver.logs import log
 from mockserver.settings import Settings
 
 if TYPE_CHECKING:
@@ -122,10 +124,14 @@ class Server(uvicorn.Server):
                 connection.transport.abort()
 
     async def _ask_itself(self, listening: socket.socket) -> None:
+        level = log.level
+        log.setLevel(max(level, logging.WARNING))  # as in the journal: calls are those of clients
         try:
             answer = await _first_answer(*listening.getsockname()[:2])
         except OSError as error:
             answer = str(error).encode()
+        finally:
+            log.setLevel(level)
         if answer.startswith(b"HTTP/1.1 403"):  # no key: the contract's own answer
             self._app.state.mock.outside.clear()  # a journal begins with a client's first call
             self._on_ready()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -20,12 +19,11 @@ from mockserver.access import read_credential
 from mockserver.control.problem import MEDIA_TYPE, ControlError
 from mockserver.control.resource import Call, Resource, Schema
 from mockserver.core.errors import Refusal
+from mockserver.logs import log
 from mockserver.mock import Mock
 
 PREFIX = "/__mock"
 MAX_BODY_BYTES = 16 * 1024 * 1024
-
-log = logging.getLogger("mockserver")
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 

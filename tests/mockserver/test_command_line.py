@@ -206,15 +206,36 @@ def test_decode_reads_a_receipt_from_a_file(tmp_path: Path) -> None:
     assert "Traceback" not in strange.stderr
 
 
-def test_the_log_can_be_json_and_never_holds_a_key(tmp_path: Path) -> None:
-    """Each line of a server told to log everything is a JSON object with an event; the caller's key is in none."""
-    key = "sk-mock-never-logged"
-    process, url = start("--log-format", "json", "--log-level", "debug", cwd=tmp_path)
-    httpx.get(f"{url}/v3/model", headers={"authorization": f"Bearer {key}"})
-    httpx.get(f"{url}/v2/progress", headers={"x-omni-key": key})
+KEY = "sk-mock-never-logged"
+
+
+def logged(cwd: Path, *flags: str) -> list[str]:
+    """Lines of the log of a server that answered three calls: with a key, with an odd one, and of a strange path."""
+    process, url = start(*flags, cwd=cwd)
+    httpx.get(f"{url}/v3/model", headers={"authorization": f"Bearer {KEY}"})
+    httpx.get(f"{url}/v2/progress", headers={"x-omni-key": KEY})
+    httpx.get(f"{url}/no%0Awhere", headers={"authorization": f"Bearer {KEY}"})
     process.terminate()
     _, err = process.communicate(timeout=30)
+    assert KEY not in err
+    return [line for line in err.splitlines() if "call.answered" in line]
 
-    lines = [json.loads(line) for line in err.splitlines()]
-    assert {"at", "level", "event"} <= lines[0].keys()
-    assert key not in err
+
+def test_the_log_can_be_json_and_never_holds_a_key(tmp_path: Path) -> None:
+    """Each call is an object with an event and its fields; of the key there is a label."""
+    models, progress, nowhere = map(json.loads, logged(tmp_path, "--log-format", "json", "--log-level", "debug"))
+
+    assert {"at", "level", "event"} <= models.keys()
+    assert (models["operation_id"], models["status"], models["world"]) == ("listModels", 200, "sk-m...ed")
+    assert progress["findings"] == ["NV405", "NV403"]
+    assert (nowhere["path"], nowhere["status"], nowhere["world"]) == ("/no\nwhere", 404, None)
+
+
+def test_a_call_is_one_line_of_the_text_log(tmp_path: Path) -> None:
+    """With its fields; a line break in a path does not make two of it. Without --log-level nothing is said."""
+    lines = logged(tmp_path, "--log-level", "info")
+
+    assert len(lines) == 3
+    assert "method=GET path=/v3/model status=200 world=sk-m...ed operation_id=listModels findings=[]" in lines[0]
+    assert "path=/no\\nwhere status=404" in lines[2]
+    assert logged(tmp_path) == []
