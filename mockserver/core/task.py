@@ -142,7 +142,7 @@ class Task:
         """Where an `auto` clock jumps when the task is polled again: the middle of the work, then its end."""
         if now_ms >= self.finished_ms:
             return None
-        middle = self.started_ms + (self.finished_ms - self.started_ms) // 2
+        middle = self.started_ms + (self.finished_ms - self.started_ms + 1) // 2
         return middle if now_ms < middle else self.finished_ms
 
     def end(self, now_ms: int, outcome: Status, reason: str = "") -> None:
