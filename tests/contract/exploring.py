@@ -50,6 +50,14 @@ EXCLUDED_V2: Mapping[str, str] = {
 """Further checks that do not fit the v2 operations."""
 
 
+EXCLUDED_CONTROL: Mapping[str, str] = {
+    "ignored_auth": "any key opens a world of its own, so a made-up one is as good as another",
+    "missing_required_header": EXCLUDED["missing_required_header"],
+    "positive_data_acceptance": "clocks, durations and instants are texts whose form the document does not say",
+    "max_response_time": EXCLUDED["max_response_time"],
+}
+"""Checks that do not fit the control interface."""
+
 _NOT_FROM_ANSWERS = {"responses": False}
 """What a server said must not steer what is sent next: the same seed would not send the same cases, and the `name` of
 a listed model, which is no name for requests (C27), would make nearly every body one with an unknown model."""
@@ -69,8 +77,10 @@ class Found:
         problems: every failure, with what to send to see it again.
         errors: what kept the run from doing its work.
         sent: a digest of every request, in order, host and port apart.
+        oracle: judges every exchange, where there is one.
     """
 
+    oracle: Oracle | None = None
     cases: Counter[str] = field(default_factory=Counter)
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
     checks: Counter[str] = field(default_factory=Counter)
@@ -80,6 +90,49 @@ class Found:
     problems: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     sent: Any = field(default_factory=blake2b)
+
+    def take(self, event: events.EngineEvent) -> None:
+        """Notes what the engine tells."""
+        match event:
+            case events.ScenarioFinished():
+                self.problems += [f"{event.phase.value}: {line}" for line in self._problems(event)]
+            case events.NonFatalError():
+                self.errors.append(f"{event.label}: {event.value!r}")
+            case events.FatalError():
+                self.errors.append(repr(event.exception))
+            case events.EngineFinished() if event.stop_reason.value != "completed":
+                self.errors.append(f"the run ended early: {event.stop_reason.value}")
+
+    def _problems(self, event: events.ScenarioFinished) -> Iterator[str]:
+        recorder, phase = event.recorder, event.phase.value
+        for case_id, node in recorder.cases.items():
+            case = node.value
+            self.cases[phase] += 1
+            self.operations.setdefault(phase, set()).add(case.operation.label)
+            interaction = recorder.interactions.get(case_id)
+            if interaction is None or interaction.response is None:
+                yield f"{case.operation.label}: no answer came"
+                continue
+            call = _exchange(interaction)
+            self.sent.update(b"%s %s %s" % (call.method.encode(), _target(call.url).encode(), call.body))
+            self.statuses[phase, call.status] += 1
+            if self.oracle is not None:
+                yield from self._judged(self.oracle, call, case)
+            for check in recorder.checks.get(case_id, ()):
+                self.checks[check.name] += 1
+                if check.failure_info is not None:
+                    failure = check.failure_info.failure
+                    yield _told(check.name, failure.message or failure.title, call)
+
+    def _judged(self, oracle: Oracle, call: Exchange, case: Case[Any]) -> Iterator[str]:
+        expected = oracle.expected(call)
+        self.verdicts[expected.value] += 1
+        if expected is Verdict.REFUSED and case.meta is not None and case.meta.generation.mode.is_positive:
+            # Our own slip, and one that would hide others: what must be refused anyhow tests nothing.
+            yield _told("harness", "made to be valid, and is not", call)
+        wrong = oracle.disagreement(call)
+        if wrong:
+            yield _told("oracle", wrong, call)
 
     def __str__(self) -> str:
         phases = ", ".join(f"{phase} {count}" for phase, count in self.cases.items())
@@ -102,7 +155,7 @@ def explore(
     strict = reading is Reading.DOCUMENTED
     register_formats(catalogue)
     oracle = Oracle(document, catalogue, reading)
-    found = Found()
+    found = Found(oracle=oracle)
     with ServerThread(settings or settings_of(reading)) as server:
         schema = schemathesis.openapi.from_dict(
             document.rendered(reading), config=Config.from_dict(_config(examples, seed))
@@ -110,8 +163,21 @@ def explore(
         schema.config.update(base_url=server.url)
         _add_hooks(schema, CrossRules(catalogue=catalogue, strict=strict))
         for event in from_schema(schema).execute():
-            _take(event, found, oracle)
+            found.take(event)
         found.tasks = server.call(lambda: sum(world.created for world in server.mock.worlds))
+    return found
+
+
+def explore_control(*, examples: int, seed: int = 1) -> Found:
+    """Runs every phase once against the control interface, by its own document."""
+    found = Found()
+    with ServerThread(Settings(clock=ClockMode.parse("manual"))) as server:
+        config = _config(examples, seed)
+        config["checks"] = {name: {"enabled": False} for name in EXCLUDED_CONTROL if name != "max_response_time"}
+        schema = schemathesis.openapi.from_url(f"{server.url}/__mock/openapi.json", config=Config.from_dict(config))
+        schema.config.update(base_url=server.url)
+        for event in from_schema(schema).execute():
+            found.take(event)
     return found
 
 
@@ -193,45 +259,6 @@ def with_known_names(body: dict[str, Any], catalogue: Catalogue) -> dict[str, An
         if holder.get(key) and (found is None or not found.documented):
             holder[key] = usual
     return body
-
-
-def _take(event: events.EngineEvent, found: Found, oracle: Oracle) -> None:
-    match event:
-        case events.ScenarioFinished():
-            for line in _problems(event, found, oracle):
-                found.problems.append(f"{event.phase.value}: {line}")
-        case events.NonFatalError():
-            found.errors.append(f"{event.label}: {event.value!r}")
-        case events.FatalError():
-            found.errors.append(repr(event.exception))
-        case events.EngineFinished() if event.stop_reason.value != "completed":
-            found.errors.append(f"the run ended early: {event.stop_reason.value}")
-
-
-def _problems(event: events.ScenarioFinished, found: Found, oracle: Oracle) -> Iterator[str]:
-    recorder, phase = event.recorder, event.phase.value
-    for case_id, node in recorder.cases.items():
-        found.cases[phase] += 1
-        found.operations.setdefault(phase, set()).add(node.value.operation.label)
-        interaction = recorder.interactions.get(case_id)
-        if interaction is None or interaction.response is None:
-            yield f"{node.value.operation.label}: no answer came"
-            continue
-        call = _exchange(interaction)
-        found.sent.update(b"%s %s %s" % (call.method.encode(), _target(call.url).encode(), call.body))
-        found.statuses[phase, call.status] += 1
-        expected = oracle.expected(call)
-        found.verdicts[expected.value] += 1
-        if expected is Verdict.REFUSED and node.value.meta is not None and node.value.meta.generation.mode.is_positive:
-            # Our own slip, and one that would hide others: what must be refused anyhow tests nothing.
-            yield _told("harness", "made to be valid, and is not", call)
-        wrong = oracle.disagreement(call)
-        if wrong:
-            yield _told("oracle", wrong, call)
-        for check in recorder.checks.get(case_id, ()):
-            found.checks[check.name] += 1
-            if check.failure_info is not None:
-                yield _told(check.name, check.failure_info.failure.message or check.failure_info.failure.title, call)
 
 
 def _target(url: str) -> str:

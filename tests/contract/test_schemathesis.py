@@ -11,8 +11,17 @@ from dataclasses import replace
 import pytest
 from schemathesis.checks import CHECKS
 
+from mockserver.control.table import RESOURCES
 from openapi.document import Document, Reading
-from tests.contract.exploring import EXCLUDED, EXCLUDED_V2, Found, explore, settings_of
+from tests.contract.exploring import (
+    EXCLUDED,
+    EXCLUDED_CONTROL,
+    EXCLUDED_V2,
+    Found,
+    explore,
+    explore_control,
+    settings_of,
+)
 
 PHASES = {"examples", "coverage", "fuzzing", "stateful"}
 
@@ -54,6 +63,17 @@ def test_the_same_seed_sends_the_same_cases(document: Document) -> None:
 
     assert first.cases == second.cases
     assert first.sent.digest() == second.sent.digest()
+
+
+def test_nothing_is_found_in_the_control_interface() -> None:
+    """The mock's own interface keeps to its own document, in every phase."""
+    found = explore_control(examples=10)
+
+    assert found.errors == []
+    assert found.problems == []
+    assert found.operations["coverage"] == {f"{one.method} /__mock{one.path}" for one in RESOURCES}
+    assert found.checks.keys() | EXCLUDED_CONTROL.keys() == {*CHECKS.get_all_names(), "max_response_time"}
+    assert not found.checks.keys() & EXCLUDED_CONTROL.keys()
 
 
 def test_a_server_that_accepts_too_much_or_too_little_is_found(document: Document) -> None:
