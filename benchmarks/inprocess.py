@@ -142,7 +142,7 @@ def render_ms(rounds: int = 25) -> dict[str, float]:
 
 
 async def _recipe(client: Client, app: Any, seed: int) -> Any:
-    from mockserver.operations import recipe_of
+    from mockserver.submitting import recipe_of
 
     mock = app.state.mock
     task = mock.world(KEY).tasks.get(await client.submit(width=1024, height=1024, seed=seed))

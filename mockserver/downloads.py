@@ -25,7 +25,7 @@ from mockserver.core.links import BadLink, LinkFault
 from mockserver.core.recipe import ImageType
 from mockserver.core.task import Status, Task
 from mockserver.logs import log_call
-from mockserver.operations import recipe_of
+from mockserver.submitting import recipe_of
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

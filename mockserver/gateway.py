@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 import orjson
 
 from mockserver.access import read_credential
+from mockserver.calls import Call
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.findings import Code, Finding
 from mockserver.core.journal import KEPT_HEADERS, without_secrets
 from mockserver.logs import log, log_call
-from mockserver.operations import HANDLERS, Call, Handler, check_handlers
+from mockserver.operations import HANDLERS, Handler, check_handlers
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

@@ -6,11 +6,12 @@ import uuid
 
 import jsonschema_rs
 import orjson
-from openapi.document import Reading, load
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+from openapi.document import Reading, load
 
 _document = load().rendered(Reading.DOCUMENTED)
 _operation = _document["paths"]["/v3/async/txt2img"]["post"]

@@ -7,7 +7,7 @@ from typing import Any
 from mockserver.control.problem import ControlError
 from mockserver.control.resource import Call, Resource, closed
 from mockserver.core.task import Status, Task
-from mockserver.operations import recipe_of
+from mockserver.submitting import recipe_of
 
 MAX_LISTED = 1000
 

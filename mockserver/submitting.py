@@ -1,0 +1,63 @@
+"""From a submit call to its task, and from a task back to the recipe of its pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+from mockserver.calls import Call, dump_body, parse_body, read_body
+from mockserver.core.recipe import Recipe
+from mockserver.core.task import Task
+from mockserver.mock import Mock
+from mockserver.submissions.inputs import Pictures, StoredPictures, SubmittedPictures
+from mockserver.submissions.submission import Context, Reader
+
+
+def submit(call: Call) -> Task:
+    """Accepts a submit call: its task, source pictures kept, body with references to them.
+
+    Raises:
+        Refusal: the contract refuses it.
+    """
+    body = read_body(call)
+    operation_id, mock = call.operation.operation_id, call.mock
+    pictures = SubmittedPictures(mock.inputs, mock.document.picture_limits)
+    submission = _reader(operation_id)(body, _context(operation_id, mock, pictures))
+    call.findings.extend(submission.findings)
+    task = mock.submit(call.world, operation_id, submission, dump_body(body) if pictures.taken else call.body)
+    pictures.keep()
+    return task
+
+
+def recipe_of(task: Task, mock: Mock) -> Recipe:
+    """The recipe of a task, read again from its request, with the seed in use."""
+    operation = mock.document.operations[task.operation_id]
+    context = _context(task.operation_id, mock, StoredPictures(mock.inputs))
+    submission = _reader(task.operation_id)(parse_body(task.body, operation.version), context)
+    return replace(submission.recipe, seed=task.seed)
+
+
+@cache
+def _reader(operation_id: str) -> Reader:
+    """What reads the bodies of an operation; imported at the first submit, so that the server is up sooner."""
+    from mockserver.submissions import v2, v3
+
+    readers: dict[str, Reader] = {
+        "createTxt2imgTask": v3.read_txt2img,
+        "createImg2imgTask": v3.read_img2img,
+        "createTxt2imgTaskV2": v2.read_txt2img,
+        "createImg2imgTaskV2": v2.read_img2img,
+    }
+    return readers[operation_id]
+
+
+def _context(operation_id: str, mock: Mock, pictures: Pictures) -> Context:
+    settings = mock.settings
+    return Context(
+        operation_id=operation_id,
+        catalogue=mock.catalogue,
+        pictures=pictures,
+        any_model=settings.any_model,
+        strict=settings.strict,
+        illegal_words=settings.illegal_words,
+    )
