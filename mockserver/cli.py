@@ -62,7 +62,7 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
     help="Show the version and exit.",
 )
 def cli() -> None:
-    """A mock of the Novita AI image generation API. Without a command: serve."""
+    """A mock of the Novita AI image generation API. Without a command: serve, with the flags of `serve --help`."""
 
 
 def _clock(ctx: click.Context, param: click.Parameter, value: str) -> Any:
@@ -162,7 +162,7 @@ def serve(
         click.echo(f"novita-mock: warning: {name} is set, but there is no such setting", err=True)
     settings = _settings(keys=keys, illegal_words=illegal_words, seed=seed, **options)
     from mockserver.app import create_app
-    from mockserver.running import CannotStart, address_of, listen
+    from mockserver.running import CannotStart, address_of, is_loopback, listen
     from mockserver.running import serve as run
     from openapi.errors import DocumentError
 
@@ -176,6 +176,10 @@ def serve(
         app = create_app(settings=settings)
     except (CannotStart, DocumentError, ValueError, OSError) as error:  # the contract is missing or broken
         _cannot_start(error)
+    if not is_loopback(listening):
+        click.echo(
+            f"novita-mock: warning: {host} lets everybody in who reaches this machine; see SECURITY.md", err=True
+        )
     try:
         run(app, listening, ready, log_level=log_level)
     except CannotStart as error:

@@ -68,6 +68,12 @@ def address_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def is_loopback(listening: socket.socket) -> bool:
+    """Whether only this machine can reach a listening socket."""
+    host = listening.getsockname()[0]
+    return host.startswith("127.") or host == "::1"
+
+
 def _reachable(host: str) -> str:
     """The address to call a bound one by: all addresses of the machine are no address."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)

@@ -97,6 +97,17 @@ def test_an_interrupt_and_a_termination_are_ordinary_ends(tmp_path: Path, number
     assert (process.returncode, out, err) == (0, "", "")
 
 
+@pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("0.0.0.0", True)])
+def test_an_open_address_is_warned_about(tmp_path: Path, host: str, warned: bool) -> None:
+    """Loopback is silent; on any other address whoever reaches the machine can use the mock."""
+    process, url = start("--host", host, cwd=tmp_path)
+    process.terminate()
+    _, err = process.communicate(timeout=30)
+
+    assert url.startswith("http://127.0.0.1:")
+    assert ("lets everybody in" in err) is warned
+
+
 def test_a_client_that_never_finishes_its_upload_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """Calls in progress get a moment; then their connections are cut, without a traceback."""
     process, url = start(cwd=tmp_path)
@@ -179,6 +190,7 @@ def test_version_and_help(tmp_path: Path) -> None:
     """Both answer without starting anything."""
     assert run("--version", cwd=tmp_path).stdout.startswith("novita-mock ")
     listed = run("--help", cwd=tmp_path).stdout
+    assert "serve --help" in " ".join(listed.split())
     for command in ("serve", "decode", "spec"):
         assert command in listed
     flags = run("serve", "--help", cwd=tmp_path).stdout
