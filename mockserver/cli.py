@@ -177,9 +177,7 @@ def serve(
     except (CannotStart, DocumentError, ValueError, OSError) as error:  # the contract is missing or broken
         _cannot_start(error)
     if not is_loopback(listening):
-        click.echo(
-            f"novita-mock: warning: {host} lets everybody in who reaches this machine; see SECURITY.md", err=True
-        )
+        click.echo(f"novita-mock: warning: {host} lets everybody in who reaches this machine", err=True)
     try:
         run(app, listening, ready, log_level=log_level)
     except CannotStart as error:

@@ -70,7 +70,7 @@ def address_of(listening: socket.socket) -> str:
 
 def is_loopback(listening: socket.socket) -> bool:
     """Whether only this machine can reach a listening socket."""
-    host = listening.getsockname()[0]
+    host: str = listening.getsockname()[0]
     return host.startswith("127.") or host == "::1"
 
 
