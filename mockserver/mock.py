@@ -172,8 +172,8 @@ class Mock:
                 return
         raise Refusal(
             Reason.CREATE_TASK_FAILED,
-            f"the mock holds {len(self._owners)} tasks and none has ended; move the clock, reset a world, or raise "
-            "the bound (--max-tasks)",
+            f"the mock holds {len(self._owners)} tasks and none of the oldest has ended; move the clock, reset a "
+            "world, or raise the bound (--max-tasks)",
         )
 
 
