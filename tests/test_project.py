@@ -103,6 +103,12 @@ def test_the_core_runs_on_the_standard_library() -> None:
     assert loaded_by(program) - sys.stdlib_module_names - {"__main__"} <= {"mockserver"} | _site_hooks()
 
 
+def test_the_mock_below_its_application_knows_no_web_framework() -> None:
+    """Worlds, handlers, answers and the gateway load no framework, server or command line; `app` puts them together."""
+    loaded = loaded_by("import mockserver.gateway, mockserver.submitting, mockserver.submissions.v2")
+    assert not loaded & {"starlette", "uvicorn", "anyio", "click", "h11", "httptools"}
+
+
 def test_what_ships_imports_nothing_that_does_not_ship() -> None:
     """Neither package imports tests or benchmarks."""
     found = {
