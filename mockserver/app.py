@@ -103,11 +103,11 @@ class MockApp(Starlette):
         self.router.default = behind
         self.router.redirect_slashes = False
         self.state.mock = mock
-        self._short_way = Contract(super().__call__, mock, plain_only=True)
+        self.contract = Contract(super().__call__, mock, plain_only=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a call."""
-        await self._short_way(scope, receive, send)
+        await self.contract(scope, receive, send)
 
 
 def create_app(

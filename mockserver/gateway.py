@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING
 
 import orjson
@@ -24,14 +24,23 @@ from mockserver.core.errors import Reason, Refusal
 from mockserver.core.findings import Code, Finding
 from mockserver.core.journal import KEPT_HEADERS, without_secrets
 from mockserver.logs import log, log_call
-from mockserver.operations import HANDLERS, Handler, check_handlers
+from mockserver.operations import HANDLERS, WAITING, Answer, Handler, check_handlers
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from mockserver.mock import Mock
     from mockserver.world import World
     from openapi.document import Operation
+
+    Address: TypeAlias = tuple[str, int | None]
+    Route: TypeAlias = tuple[Operation, Handler]
+    Told: TypeAlias = Answer | Exception
+    """What a handler gave or raised."""
+    Sent: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
+    """Status, headers, body."""
 
 OTHER_PREFIXES = ("/__mock/", "/prod/", "/v2_prod/")
 """Paths of the application behind; no operation lies under them."""
@@ -91,9 +100,14 @@ class Contract:
         self._bearers: dict[bytes | None, str] = {}
         self._base_urls: dict[tuple[str, bytes], str] = {}
         self._kept_headers: dict[tuple[bytes | None, ...], KeptHeaders] = {}
-        self._routes: dict[tuple[str, str], tuple[Operation, Handler]] = {
+        self._routes: dict[tuple[str, str], Route] = {
             (operation.method, operation.path): (operation, HANDLERS[operation_id])
             for operation_id, operation in mock.document.operations.items()
+        }
+        self._plain_routes = {
+            (method.encode(), path.encode()): route
+            for (method, path), route in self._routes.items()
+            if route[0].operation_id not in WAITING
         }
         self._methods: dict[str, list[str]] = {}
         for method, path in self._routes:
@@ -110,55 +124,135 @@ class Contract:
             if self._plain_only and b"origin" in headers:
                 await self._app(scope, receive, send)
             else:
-                await self._answer(scope, headers, receive, send, *route)
+                await self._answer(scope, headers, receive, send, route)
         elif self._plain_only or scope["path"].startswith(OTHER_PREFIXES) or scope["path"] == "/__mock":
             await self._app(scope, receive, send)
         else:
             await self._unknown(scope, send)
 
-    async def _answer(
+    def route(self, method: bytes, path: bytes) -> Route | None:
+        """The operation of a method and path as they stand in a request, with a handler that never has to wait."""
+        return self._plain_routes.get((method, path))
+
+    def answer_now(
         self,
-        scope: Scope,
-        headers: dict[bytes, bytes],
-        receive: Receive,
-        send: Send,
-        operation: Operation,
-        handler: Handler,
-    ) -> None:
-        mock = self._mock
+        route: Route,
+        headers: Mapping[bytes, bytes],
+        query: bytes,
+        body: bytes,
+        scheme: str,
+        server: Address | None,
+    ) -> Sent | Awaitable[Sent]:
+        """Answers a call that was read whole; to be awaited when its handler has something to wait for.
+
+        Args:
+            route: the operation and its handler.
+            headers: values by lower-case name.
+            query: the query string as sent.
+            body: the body as sent.
+            scheme: of the links, unless the settings name one.
+            server: host and port that the call came in at.
+        """
+        operation, handler = route
         world: World | None = None
-        body = b""
         findings: list[Finding] = []
-        status = 200
-        v2 = operation.version == "v2"
         try:
-            key = self._key(headers, operation, findings)
-            world = mock.world(key)
-            if v2:
-                findings.append(_DEPRECATED)
-            if operation.method == "POST":
-                body = await self._read_body(receive, headers.get(b"content-length"), operation)
-                world = mock.world(key)  # again: it may have been forgotten while the body came in
-                if headers.get(b"content-type") != b"application/json":
-                    self._check_content_type(headers.get(b"content-type"), operation, findings)
-            base_url = (
-                mock.settings.public_base_url
-                or self._base_urls.get((scope["scheme"], headers.get(b"host", b"")))
-                or self._base_url(scope, headers.get(b"host", b""))
-            )
-            call = Call(mock, world, operation, scope["query_string"], body, base_url, findings)
+            world = self._mock.world(self._key(headers, operation, findings))
+            call = self._call(world, operation, headers, query, body, findings, scheme, server)
             told = handler(call)
-            answer = orjson.dumps(told if isinstance(told, dict) else await told)
+        except Exception as error:  # each kind has its answer
+            return self._finish(operation, world, headers, query, body, findings, error)
+        if isinstance(told, dict):
+            return self._finish(operation, world, headers, query, body, findings, told)
+        return self._answer_later(told, operation, world, headers, query, body, findings)
+
+    async def _answer_later(
+        self,
+        told: Awaitable[Answer],
+        operation: Operation,
+        world: World,
+        headers: Mapping[bytes, bytes],
+        query: bytes,
+        body: bytes,
+        findings: list[Finding],
+    ) -> Sent:
+        try:
+            found: Told = await told
+        except Exception as error:  # each kind has its answer
+            found = error
+        return self._finish(operation, world, headers, query, body, findings, found)
+
+    async def _answer(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send, route: Route
+    ) -> None:
+        operation = route[0]
+        query, server = scope["query_string"], scope.get("server")
+        body = b""
+        sent: Sent | Awaitable[Sent]
+        try:
+            if operation.method == "POST":
+                self._key(headers, operation, [])  # a refused key is told before the body is read
+                body = await self._read_body(receive, headers.get(b"content-length"), operation)
+            sent = self.answer_now(route, headers, query, body, scope["scheme"], server)
         except CallerGone:
             return
         except Refusal as refusal:
+            findings: list[Finding] = []
+            world = None
+            if refusal.reason is not Reason.INVALID_API_KEY:
+                world = self._mock.world(self._key(headers, operation, findings))
+                self._note_version(operation, findings)
+            sent = self._finish(operation, world, headers, query, b"", findings, refusal)
+        status, given, wire = sent if isinstance(sent, tuple) else await sent
+        await send({"type": "http.response.start", "status": status, "headers": given})
+        await send({"type": "http.response.body", "body": wire})
+
+    def _call(
+        self,
+        world: World,
+        operation: Operation,
+        headers: Mapping[bytes, bytes],
+        query: bytes,
+        body: bytes,
+        findings: list[Finding],
+        scheme: str,
+        server: Address | None,
+    ) -> Call:
+        self._note_version(operation, findings)
+        if operation.method == "POST" and headers.get(b"content-type") != b"application/json":
+            self._check_content_type(headers.get(b"content-type"), operation, findings)
+        host = headers.get(b"host", b"")
+        base_url = (
+            self._mock.settings.public_base_url
+            or self._base_urls.get((scheme, host))
+            or self._base_url(scheme, host, server)
+        )
+        return Call(self._mock, world, operation, query, body, base_url, findings)
+
+    def _finish(
+        self,
+        operation: Operation,
+        world: World | None,
+        headers: Mapping[bytes, bytes],
+        query: bytes,
+        body: bytes,
+        findings: list[Finding],
+        told: Told,
+    ) -> Sent:
+        """Writes the call down, and gives status, headers and body of the answer."""
+        mock = self._mock
+        status = 200
+        if isinstance(told, Exception):
+            refusal = told
+            if not isinstance(refusal, Refusal):  # our fault, never a traceback at a client
+                log.error("operation.failed", exc_info=told, extra={"operation_id": operation.operation_id})
+                refusal = Refusal(
+                    Reason.INTERNAL, "the mock failed; its log tells why. Please report it with the request"
+                )
+            v2 = operation.version == "v2"
             status = 200 if v2 else refusal.status
-            answer = orjson.dumps(refusal.v2_body() if v2 else refusal.v3_body())
-        except Exception:  # our fault, never a traceback at a client
-            log.exception("operation.failed", extra={"operation_id": operation.operation_id})
-            failure = Refusal(Reason.INTERNAL, "the mock failed; its log tells why. Please report it with the request")
-            status = 200 if v2 else 500
-            answer = orjson.dumps(failure.v2_body() if v2 else failure.v3_body())
+            told = refusal.v2_body() if v2 else refusal.v3_body()
+        answer = orjson.dumps(told)
         sent, wire = [_JSON], answer
         if len(answer) >= GZIP_BYTES and b"gzip" in headers.get(b"accept-encoding", b""):
             wire = zlib.compress(answer, 1, _GZIP_FORMAT)
@@ -167,23 +261,27 @@ class Contract:
         if findings and world is not None:
             world.findings.add(findings)
             sent.append((b"novita-mock-findings", _findings_header(findings)))
-        await send({"type": "http.response.start", "status": status, "headers": sent})
-        await send({"type": "http.response.body", "body": wire})
         (world.journal if world is not None else mock.outside).write(
             at_ms=world.clock.now_ms() if world is not None else mock.wall(),
             method=operation.method,
             path=operation.path,
-            query=_kept_query(scope["query_string"]),
+            query=_kept_query(query),
             operation_id=operation.operation_id,
             status=status,
             headers=self._kept(headers),
-            request=body,
+            request=body if world is not None else b"",
             answer=bytes(memoryview(answer)),  # a copy: the JSON writer's own buffer is 4 kB however short the answer
             findings=len(findings),
         )
         if log.isEnabledFor(logging.INFO):
             about = {"operation_id": operation.operation_id, "findings": [finding.code.value for finding in findings]}
             log_call(operation.method, operation.path, status, world, **about)
+        return status, sent, wire
+
+    @staticmethod
+    def _note_version(operation: Operation, findings: list[Finding]) -> None:
+        if operation.version == "v2":
+            findings.append(_DEPRECATED)
 
     def _key(self, headers: Mapping[bytes, bytes], operation: Operation, findings: list[Finding]) -> str:
         """The API key of a call; the documented form is read once and then remembered.
@@ -222,15 +320,15 @@ class Contract:
             kept = self._kept_headers[values] = tuple((name, value) for name, value in pairs if value is not None)
         return kept
 
-    def _base_url(self, scope: Scope, host: bytes) -> str:
+    def _base_url(self, scheme: str, host: bytes, server: Address | None) -> str:
         """Scheme and host of links: as the client called us, or our own address where `Host` names no host at all.
 
         Whatever else stands in `Host` (a path, a user, markup) must not get into a URL that somebody follows.
         """
-        name = host.decode("ascii") if _HOST.fullmatch(host) else _own_address(scope)
+        name = host.decode("ascii") if _HOST.fullmatch(host) else _own_address(server)
         if len(self._base_urls) >= REMEMBERED_KEYS:
             self._base_urls.clear()
-        found = self._base_urls[scope["scheme"], host] = f"{scope['scheme']}://{name}"
+        found = self._base_urls[scheme, host] = f"{scheme}://{name}"
         return found
 
     async def _read_body(self, receive: Receive, content_length: bytes | None, operation: Operation) -> bytes:
@@ -313,9 +411,9 @@ class Contract:
         log_call(method, path, refusal.status, None)
 
 
-def _own_address(scope: Scope) -> str:
-    """Host and port that the call came in at."""
-    host, port = scope.get("server") or ("localhost", None)
+def _own_address(server: Address | None) -> str:
+    """Host and port that the call came in at, as text."""
+    host, port = server or ("localhost", None)
     if ":" in host:
         host = f"[{host}]"
     return f"{host}:{port}" if port else host

@@ -17,6 +17,7 @@ import uvicorn
 from mockserver.app import create_app
 from mockserver.logs import log
 from mockserver.settings import Settings
+from mockserver.short_way import ShortWay
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from mockserver.mock import Mock
 
 START_TIMEOUT_S = 30.0
+SHORT_WAY_FITS = ("0.54.",)
+"""Versions of uvicorn whose inside the short way was tested with; others serve all calls their own, slower way."""
 KEEP_ALIVE_S = 75
 SHUTDOWN_S = 2.0
 """How long calls in progress may take once the server is told to end; a client that never finishes its upload waits
@@ -93,7 +96,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: Starlette, on_ready: Callable[[], None], *, log_level: str = "warning") -> None:
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=ShortWay if uvicorn.__version__.startswith(SHORT_WAY_FITS) else "httptools",
             loop="auto",
             lifespan="off",
             access_log=False,
