@@ -96,14 +96,14 @@ class Validator:
             case Kind.Not() if "required" in schema["not"]:
                 for name in schema["not"]["required"]:
                     shown = show(_at(value, (*path, name)))
-                    yield self._problem(error, (*path, name), shown, schema["not"]["description"])
+                    yield self._problem(error, (*path, name), shown, _reason(schema["not"]))
                 return
         here = _at(value, path)
         yield self._problem(error, path, show(here), self._expectation(error.kind.name, schema, here))
 
     def _expectation(self, keyword: str, schema: JsonObject, value: object) -> str:
         if keyword == "not":
-            return f"{show(value)} is not taken here. {schema['not']['description']}"
+            return f"{show(value)} is not taken here: {_reason(schema['not'])}"
         counted = keyword in ("minLength", "maxLength") and isinstance(value, str)
         got = f"{len(str(value))} characters" if counted else show(value)
         return f"expected {describe(self._root, schema)}, got {got}{perhaps(value, schema.get('enum', ()))}"
@@ -127,6 +127,12 @@ class Validator:
 
     def _trail(self, error: ValidationError) -> list[JsonObject]:
         return list(_trail(self._root, error.evaluation_path[:-1]))
+
+
+def _reason(refused: JsonObject) -> str:
+    """Why a `not` refuses, as a part of a longer message."""
+    description: str = refused["description"]
+    return description.rstrip(".")
 
 
 def _pruned(value: Any, depth: int) -> Any:

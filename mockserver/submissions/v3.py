@@ -133,7 +133,7 @@ def _common(request: Json, checkpoint: Model | None, context: Context) -> Json:
         "vae": vae or None,
         "clip_skip": int(clip_skip) if clip_skip else None,
         "loras": _loras(request.get("loras") or (), checkpoint, context),
-        "embeddings": _embeddings(request.get("embeddings") or (), context),
+        "embeddings": _embeddings(request.get("embeddings") or (), checkpoint, context),
     }
 
 
@@ -151,11 +151,13 @@ def _loras(entries: Sequence[Json], checkpoint: Model | None, context: Context) 
     return tuple(loras)
 
 
-def _embeddings(entries: Sequence[Json], context: Context) -> tuple[str, ...]:
+def _embeddings(entries: Sequence[Json], checkpoint: Model | None, context: Context) -> tuple[str, ...]:
     names = []
     for index, entry in enumerate(entries):
         if entry.get("model_name"):
-            model = context.model(entry["model_name"], Kind.TEXTUALINVERSION, f"request.embeddings[{index}].model_name")
+            where = f"request.embeddings[{index}].model_name"
+            model = context.model(entry["model_name"], Kind.TEXTUALINVERSION, where)
+            note_base_model(model, checkpoint, where, context)
             names.append(model.sd_name_in_api if model else entry["model_name"])
     return tuple(names)
 

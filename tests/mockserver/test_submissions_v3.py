@@ -368,6 +368,14 @@ def test_a_lora_of_another_base_model_is_a_finding() -> None:
     assert codes(read(TXT, body, strict=True)) == [Code.BASE_MODEL_MISMATCH]
 
 
+def test_an_embedding_of_another_base_model_is_a_finding() -> None:
+    """As for a LoRA: accepted and said."""
+    rows = [{"model_name": EMBEDDING}]
+
+    assert codes(read(TXT, txt2img(model_name=SDXL, embeddings=rows))) == [Code.BASE_MODEL_MISMATCH]
+    assert codes(read(TXT, txt2img(model_name=SD15, embeddings=rows))) == []
+
+
 def test_a_refiner_is_for_sdxl_and_0_is_none() -> None:
     """switch_at 0 does not refine; with an SD 1.5 checkpoint it is a finding."""
     assert read(TXT, txt2img(refiner={"switch_at": 0})).recipe.refiner is None

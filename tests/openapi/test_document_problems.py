@@ -131,7 +131,7 @@ def test_a_transparent_background_needs_png() -> None:
     body = changed(enable_transparent_background=True)
     found = problem(body)
     assert found.path == ("extra", "response_image_type")
-    assert found.message == '"jpeg" is not taken here. A transparent background needs png (C46).'
+    assert found.message == '"jpeg" is not taken here: A transparent background needs png (C46)'
     for extra in ({}, {"response_image_type": "png"}, {"response_image_type": None}, None):
         assert contract().operations["createTxt2imgTask"].is_valid({**body, "extra": extra}, LENIENT)
     body["request"]["enable_transparent_background"] = False
