@@ -66,7 +66,7 @@ def test_the_same_seed_sends_the_same_cases(document: Document) -> None:
 
 
 def test_nothing_is_found_in_the_control_interface() -> None:
-    """The mock's own interface keeps to its own document, in every phase."""
+    """The mock's own interface keeps to its own document; that has no links, so nothing is stateful."""
     found = explore_control(examples=10)
 
     assert found.errors == []
