@@ -116,6 +116,11 @@ def running(server: Server, *, deadline_s: float = 60.0) -> Iterator[str]:
             stop(process)
 
 
+def _environment() -> dict[str, str]:
+    """Ours, but bytecode may be kept: an installed package has it; compiling at each start would be timed else."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def start(server: Server, port: int, output: IO[bytes] | int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     """Starts a server's process in a group of its own."""
     return subprocess.Popen(
@@ -123,7 +128,7 @@ def start(server: Server, port: int, output: IO[bytes] | int = subprocess.DEVNUL
         cwd=ROOT,
         stdout=output,
         stderr=subprocess.STDOUT,
-        env={**os.environ, "NODE_ENV": "production", **server.environment},
+        env={**_environment(), "NODE_ENV": "production", **server.environment},
         start_new_session=True,
     )
 
