@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mockserver.core.errors import STATUS, V2_CODE, Reason, Refusal, V2Code
+from openapi.document import load
 
 
 def test_every_reason_has_a_status_and_a_v2_code() -> None:
@@ -13,26 +14,46 @@ def test_every_reason_has_a_status_and_a_v2_code() -> None:
     assert V2Code.NORMAL not in V2_CODE.values()
 
 
+def test_the_statuses_are_those_of_the_documented_table() -> None:
+    """Every documented reason has its documented status, and no reason is ours; INTERNAL is from an older copy."""
+    statuses = {reason.value: status for reason, status in STATUS.items() if reason is not Reason.INTERNAL}
+
+    assert statuses == dict(load().reasons)
+    assert STATUS[Reason.INTERNAL] == 500
+
+
+def test_a_refusal_answers_with_the_status_of_its_reason() -> None:
+    """The table decides, for old reasons and new ones."""
+    assert [Refusal(reason, "no").status for reason in Reason] == [STATUS[reason] for reason in Reason]
+
+
 @pytest.mark.parametrize(
-    ("reason", "status"),
+    ("reason", "code"),
     [
-        (Reason.INVALID_REQUEST_BODY, 400),
-        (Reason.IMAGE_FILE_EXCEEDS_MAX_SIZE, 400),
-        (Reason.INVALID_IMAGE_FORMAT, 400),
-        (Reason.IMAGE_EXCEEDS_MAX_RESOLUTION, 400),
-        (Reason.INVALID_IMAGE_SIZE, 400),
-        (Reason.INVALID_CUSTOM_OUTPUT_PATH, 400),
-        (Reason.ILLEGAL_PROMPT, 400),
-        (Reason.INVALID_API_KEY, 403),
-        (Reason.API_NOT_FOUND, 404),
-        (Reason.TASK_NOT_FOUND, 404),
-        (Reason.CREATE_TASK_FAILED, 500),
-        (Reason.INTERNAL, 500),
+        (Reason.BILLING_BALANCE_NOT_ENOUGH, 7),  # C36
+        (Reason.BILLING_FAILED, -1),
+        (Reason.INVALID_API_KEY, 4),  # C35
+        (Reason.MISSING_API_KEY, 4),  # C35
+        (Reason.NEED_REAL_NAME_VERIFY, 4),
+        (Reason.RATE_LIMIT_EXCEEDED, 5),
+        (Reason.ILLEGAL_IMAGE_CONTENT, 11),
+        (Reason.GET_RESULT_FAILED, -1),
     ],
 )
-def test_the_status_of_a_reason_is_the_documented_one(reason: Reason, status: int) -> None:
-    """The table of the image API; C35 for the key."""
-    assert Refusal(reason, "no").status == status
+def test_account_and_billing_reasons_have_their_own_v2_codes(reason: Reason, code: int) -> None:
+    """An empty account is 7, an account in trouble 4, a rate limit 5, the service's own fault -1."""
+    assert Refusal(reason, "no").v2_body()["code"] == code
+
+
+def test_every_403_is_the_same_v2_code() -> None:
+    """v2 knows one code for whatever is wrong with key or account."""
+    assert {V2_CODE[reason] for reason, status in STATUS.items() if status == 403} == {V2Code.INVALID_AUTH}
+
+
+def test_a_refusal_carries_headers_when_it_is_given_any() -> None:
+    """Retry-After is not documented: no refusal has headers of its own accord."""
+    assert Refusal(Reason.RATE_LIMIT_EXCEEDED, "no").headers == {}
+    assert Refusal(Reason.RATE_LIMIT_EXCEEDED, "no", headers={"Retry-After": "7"}).headers == {"Retry-After": "7"}
 
 
 def test_the_v3_body_has_four_keys() -> None:
