@@ -1,0 +1,1 @@
+"""Webhooks: the body of an event, its signature, its deliveries, and the audit of a receiver."""
