@@ -1,28 +1,25 @@
 """The journal: what was asked and answered, newest kept, secrets never stored.
 
-Entries keep header values of an allow-list only, and the first bytes of a body. Each world has a bounded journal of
+Entries keep header values of an allow-list only, and the first bytes of a body; secrets are cut out when an entry is
+written (`redaction`), so nothing that reads a journal can show them. Each world has a bounded journal of
 its own; a `JournalBudget` bounds the bytes of all journals of a server together (bodies, headers, queries and what an
 entry costs in itself), the oldest entries going first.
 """
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict, deque
 from collections.abc import Iterator
+
+from mockserver.core.redaction import Redactor, without_secrets
+
+__all__ = ["BODY_BYTES", "ENTRY_BYTES", "KEPT_HEADERS", "Entry", "Journal", "JournalBudget", "without_secrets"]
 
 BODY_BYTES = 8 * 1024
 """How much of a body is kept, per direction."""
 ENTRY_BYTES = 450
 """What an entry costs beside the texts in it."""
 KEPT_HEADERS = frozenset({b"accept", b"accept-encoding", b"content-type", b"content-length", b"user-agent", b"range"})
-
-_SECRET = re.compile(rb"((?:^|&)[^=&]*(?:key|token|secret|passw|auth|signature|credential)[^=&]*=)[^&]+", re.IGNORECASE)
-
-
-def without_secrets(query: bytes) -> bytes:
-    """A query string with `...` for the values of names such as `api_key`: a client may send its key anywhere."""
-    return _SECRET.sub(rb"\1...", query)
 
 
 class Entry:
@@ -31,13 +28,13 @@ class Entry:
     Attributes:
         number: position in the world's journal, from 1.
         at_ms: the world's instant of the answer.
-        method, path: as sent.
+        method, path: as sent, the key cut out.
         query: query string as sent, secrets cut out.
         operation_id: the operation; empty for paths outside the contract.
         status: HTTP status of the answer.
         headers: allowed header names and values, as sent.
-        request, answer: the first `BODY_BYTES` of the bodies.
-        request_bytes, answer_bytes: their full lengths.
+        request, answer: the first `BODY_BYTES` of the bodies, secrets cut out.
+        request_bytes, answer_bytes: the full lengths of what was sent.
         findings: how many findings the call made.
         size: about how many bytes it takes.
     """
@@ -71,6 +68,8 @@ class Entry:
         headers: tuple[tuple[bytes, bytes], ...],
         request: bytes,
         answer: bytes,
+        request_bytes: int,
+        answer_bytes: int,
         findings: int,
     ) -> None:
         self.number = number
@@ -81,12 +80,12 @@ class Entry:
         self.operation_id = operation_id
         self.status = status
         self.headers = headers
-        self.request_bytes = len(request)
-        self.request = request[:BODY_BYTES]
-        self.answer_bytes = len(answer)
-        self.answer = answer[:BODY_BYTES]
+        self.request = request
+        self.answer = answer
+        self.request_bytes = request_bytes
+        self.answer_bytes = answer_bytes
         self.findings = findings
-        size = ENTRY_BYTES + len(path) + len(query) + len(self.request) + len(self.answer)
+        size = ENTRY_BYTES + len(path) + len(query) + len(request) + len(answer)
         for name, value in headers:
             size += len(name) + len(value)
         self.size = size
@@ -132,16 +131,26 @@ class JournalBudget:
 class Journal:
     """The calls of one world, newest `limit` kept.
 
+    Args:
+        budget: bounds the bytes of all journals together.
+        limit: how many entries are kept; 0 switches the journal off.
+        secrets: the world's API key, which is cut out wherever it stands. Without one (calls that carried no
+            acceptable key) whatever looks like a key is cut.
+
     Attributes:
         written: how many calls were written in all.
     """
 
-    __slots__ = ("_budget", "_entries", "_limit", "written")
+    __slots__ = ("_budget", "_clean_headers", "_entries", "_given_headers", "_limit", "_redactor", "written")
 
-    def __init__(self, budget: JournalBudget, limit: int = 1000) -> None:
+    def __init__(self, budget: JournalBudget, limit: int = 1000, secrets: tuple[bytes, ...] = ()) -> None:
         self._entries: deque[Entry] = deque()
         self._budget = budget
         self._limit = limit
+        self._redactor = Redactor(secrets)
+        # A caller hands over one tuple for equal headers; only another one is searched.
+        self._given_headers: tuple[tuple[bytes, bytes], ...] | None = None
+        self._clean_headers: tuple[tuple[bytes, bytes], ...] = ()
         self.written = 0
 
     def write(
@@ -158,12 +167,53 @@ class Journal:
         answer: bytes,
         findings: int,
     ) -> None:
-        """Writes a call."""
+        """Writes a call, secrets cut out."""
         if self._limit == 0:
             return
         self.written += 1
+        redactor = self._redactor
+        request_bytes, answer_bytes = len(request), len(answer)
+        cut: tuple[str, ...] = ()
+        # What the documented reading accepted whole holds documented names only, and none of them is a secret's. It is
+        # searched when it holds the key, a slash (as a URL does) or a backslash (as escaped text does); numbers, since
+        # looking for one byte is the fastest search.
+        doubtful = findings or status != 200
+        if query and (doubtful or 38 in query or not query.startswith(b"task_id=")):
+            query = redactor.query(query)
+        if request:
+            if (
+                doubtful
+                or 47 in request
+                or 92 in request
+                or (redactor.rare in request and request.find(redactor.key) >= 0)
+            ):
+                request, cut = redactor.request(request, BODY_BYTES)
+            elif request_bytes > BODY_BYTES:
+                request = request[:BODY_BYTES]
+        if redactor.seen or 38 in answer or cut:  # only a request can have brought the key; a signed link has an &
+            answer = redactor.answer(answer, BODY_BYTES, cut)
+        elif answer_bytes > BODY_BYTES:
+            answer = answer[:BODY_BYTES]
+        if headers is not self._given_headers:
+            # The given ones are kept only where they are the clean ones: they may hold the key.
+            self._clean_headers = redactor.headers(headers)
+            self._given_headers = headers if self._clean_headers is headers else None
+        if not operation_id:  # the path of an operation is the contract's
+            path = redactor.text(path.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
         entry = Entry(
-            self.written, at_ms, method, path, query, operation_id, status, headers, request, answer, findings
+            self.written,
+            at_ms,
+            method,
+            path,
+            query,
+            operation_id,
+            status,
+            self._clean_headers,
+            request,
+            answer,
+            request_bytes,
+            answer_bytes,
+            findings,
         )
         if len(self._entries) >= self._limit:
             self.drop_oldest()
