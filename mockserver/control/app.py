@@ -74,11 +74,13 @@ def openapi_document(resources: Sequence[Resource]) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the control interface."""
     paths: dict[str, dict[str, Any]] = {}
     for resource in resources:
+        content: dict[str, Any] = {"application/json": {"schema": resource.answer}}
+        content.update({media: {"schema": {"type": "string"}} for media in resource.also})
         operation: dict[str, Any] = {
             "operationId": resource.operation_id,
             "summary": resource.summary,
             "responses": {
-                "200": {"description": "Done.", "content": {"application/json": {"schema": resource.answer}}},
+                "200": {"description": "Done.", "content": content},
                 "default": {"$ref": "#/components/responses/Problem"},
             },
         }
@@ -131,7 +133,7 @@ def _endpoint(mock: Mock, methods: Mapping[str, Resource]) -> Endpoint:
     validators = {
         method: jsonschema_rs.validator_for(dict(resource.body))
         for method, resource in methods.items()
-        if resource.body is not None and not resource.binary
+        if resource.body is not None and not resource.binary and resource.checked
     }
 
     async def endpoint(request: Request) -> Response:
@@ -142,6 +144,8 @@ def _endpoint(mock: Mock, methods: Mapping[str, Resource]) -> Endpoint:
             call = await _read_call(request, mock, resource, validators.get(resource.method))
             result = resource.handler(call)
             body = await result if inspect.isawaitable(result) else result
+            if isinstance(body, Response):
+                return body
             answer = orjson.dumps(body)
         except ControlError as error:
             return error.response()
@@ -189,6 +193,8 @@ async def _read_call(
             raise ControlError(400, "body", f"the body is not JSON: {error}") from None
     if validator is not None:
         _check(body, validator)
+    elif not isinstance(body, dict):
+        raise ControlError(400, "body", f"expected an object, came {type(body).__name__}")
     return Call(
         mock=mock,
         world=world,

@@ -6,10 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.responses import Response
+
 from mockserver.mock import Mock
 from mockserver.world import World
 
 Schema = Mapping[str, Any]
+Answer = Mapping[str, Any] | Response
 
 OBJECT: Schema = {"type": "object"}
 
@@ -56,21 +59,25 @@ class Resource:
     Attributes:
         method, path: as in the document, path parameters in braces, without the `/__mock` prefix.
         operation_id, summary: for the document.
-        handler: gives the answer's body.
+        handler: gives the answer's body, or a whole answer that is not JSON.
         key: `required` acts on a world; `optional` also works without; `none` ignores it.
         query: schemas of query parameters, each a string, integer or boolean.
         body: schema of a JSON body; None: no body is read.
         binary: the body is a file, not JSON.
+        checked: the body is held against its schema first; else the handler reads any object, and says more.
         answer: schema of the answer.
+        also: media types of the answers that are not JSON.
     """
 
     method: str
     path: str
     operation_id: str
     summary: str
-    handler: Callable[[Call], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]
+    handler: Callable[[Call], Answer | Awaitable[Answer]]
     key: str = "required"
     query: Mapping[str, Schema] = field(default_factory=dict)
     body: Schema | None = None
     binary: bool = False
+    checked: bool = True
     answer: Schema = field(default_factory=lambda: OBJECT)
+    also: tuple[str, ...] = ()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from mockserver.control.clock import CLOCK_RESOURCES
+from mockserver.control.coverage import COVERAGE_RESOURCES
+from mockserver.control.faults import FAULT_RESOURCES
 from mockserver.control.requests import REQUEST_RESOURCES
 from mockserver.control.resource import Resource
 from mockserver.control.server import SERVER_RESOURCES
@@ -14,5 +16,7 @@ RESOURCES: tuple[Resource, ...] = (
     *WORLD_RESOURCES,
     *CLOCK_RESOURCES,
     *TASK_RESOURCES,
+    *FAULT_RESOURCES,
     *REQUEST_RESOURCES,
+    *COVERAGE_RESOURCES,
 )

@@ -1,0 +1,411 @@
+"""Counts what a client did. Cheap enough to run with every call, and bounded however long a server lives.
+
+A call is read after its answer was made: the request's body and query by the field tree of its operation, the answer
+by its state, reason or code. Only accepted calls count for operations, parameters and values; a refused one counts as
+its reason. What there is to count comes from `mockserver.coverage.model`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+
+from mockserver.coverage.fields import Field, Limit
+from mockserver.coverage.item import Dimension
+from mockserver.coverage.items_of_requests import left_out_key, sent_key, value_key
+from mockserver.coverage.model import (
+    ANY_EFFECT,
+    STATUS_AT,
+    LinkOutcome,
+    Universe,
+    WebhookOutcome,
+    bases,
+)
+from mockserver.coverage.report import Report
+from openapi.catalogue import Catalogue, Kind
+from openapi.document import Operation
+
+MAX_TASKS = 10_000
+"""Tasks whose last state is remembered; beyond it the one polled longest ago counts as it stands."""
+MAX_WAITING = 4_096
+"""Worlds and ways on which a survivor is awaited."""
+MAX_ENTRIES = 100
+"""Entries of an array that are looked at."""
+MAX_QUERY_BYTES = 4_096
+MAX_POLL_BYTES = 256
+"""A poll's query, which holds the task's id; a longer one is no client's."""
+FURTHER_READS = 1
+"""Polls after the end that still count as having stopped: one more gives fresh links."""
+MAX_CODES = 200
+"""Different findings that are counted."""
+
+_KINDS = {
+    "checkpoint-name": Kind.CHECKPOINT,
+    "vae-name": Kind.VAE,
+    "lora-name": Kind.LORA,
+    "embedding-name": Kind.TEXTUALINVERSION,
+}
+_UPSCALERS = frozenset({"upscaler", "hr_upscaler"})
+_CONTROL_MODEL = re.compile(r"controlnet.*\.(model|model_name)")
+_LORA_IN_PROMPT = re.compile(r"<lora:[^>]+>")
+
+_TASK = "task"
+_DOWNLOAD = "download"
+_WEBHOOK = "webhook"
+_WAY_OF_POINT = {
+    "queue": _TASK,
+    "start": _TASK,
+    "progress": _TASK,
+    "finish": _TASK,
+    "storage.put": _TASK,
+    "download": _DOWNLOAD,
+    "webhook.attempt": _WEBHOOK,
+}
+"""Where a client shows that it got through a fault; at every other point, in a later call of the same operation."""
+
+
+class Probe:
+    """The places to count at for one field, so that a call costs a few look-ups per field.
+
+    Places are positions in the list of counts; -1 stands for none.
+    """
+
+    __slots__ = (
+        "absent",
+        "bases",
+        "booleans",
+        "entries",
+        "fields",
+        "kind",
+        "lengths",
+        "lora",
+        "name",
+        "null",
+        "numbers",
+        "sent",
+        "words",
+    )
+
+    def __init__(self, universe: Universe, operation_id: str, field: Field, checkpoints: Mapping[str, int]) -> None:
+        places = universe.places
+        self.name = field.name
+        self.sent = places[sent_key(operation_id, field)]
+        self.absent = places.get(left_out_key(operation_id, field), -1)
+        self.null = -1
+        self.words: dict[str, int] = {}
+        self.numbers: dict[float, tuple[int, ...]] = {}
+        self.booleans: dict[bool, int] = {}
+        self.lengths: dict[int, int] = {}
+        self.entries: dict[int, int] = {}
+        for edge in field.edges:
+            self._add(places[value_key(operation_id, field, edge)], edge.limit, edge.value)
+        self.kind = places.get(f"{Dimension.MODELS.value}:kind={_kind_of(field)}", -1)
+        self.bases = checkpoints if field.format == "checkpoint-name" else {}
+        in_prompt = field.name == "prompt" and operation_id.endswith("V2")
+        self.lora = places.get(f"{Dimension.MODELS.value}:kind={Kind.LORA.value}", -1) if in_prompt else -1
+        self.fields = tuple(Probe(universe, operation_id, one, checkpoints) for one in field.fields)
+
+    def _add(self, place: int, limit: Limit, value: Any) -> None:
+        match limit:
+            case Limit.SHORTEST | Limit.LONGEST:
+                self.lengths[value] = place
+            case Limit.FEWEST | Limit.MOST:
+                self.entries[value] = place
+            case _ if value is None:
+                self.null = place
+            case _ if isinstance(value, bool):
+                self.booleans[value] = place
+            case _ if isinstance(value, str):
+                self.words[value] = place
+            case _:
+                self.numbers[value] = (*self.numbers.get(value, ()), place)
+
+    def count(self, value: object, counts: list[int]) -> None:
+        """Counts a value that was sent; null stands for absence where the document does not allow it."""
+        if value is None:
+            if self.null >= 0:
+                counts[self.sent] += 1
+                counts[self.null] += 1
+            elif self.absent >= 0:
+                counts[self.absent] += 1
+            return
+        counts[self.sent] += 1
+        kind = type(value)
+        if kind is str:
+            self._count_text(str(value), counts)
+        elif kind is bool:
+            if (place := self.booleans.get(bool(value))) is not None:
+                counts[place] += 1
+        elif kind is int or kind is float:
+            for place in self.numbers.get(value, ()):  # type: ignore[call-overload]  # int and float are equal keys
+                counts[place] += 1
+        elif isinstance(value, list):
+            if (place := self.entries.get(len(value))) is not None:
+                counts[place] += 1
+            for entry in value[:MAX_ENTRIES] if self.fields else ():
+                if isinstance(entry, dict):
+                    count_fields(self.fields, entry, counts)
+        elif isinstance(value, dict) and self.fields:
+            count_fields(self.fields, value, counts)
+
+    def _count_text(self, text: str, counts: list[int]) -> None:
+        if (place := self.words.get(text)) is not None:
+            counts[place] += 1
+        if self.lengths and (place := self.lengths.get(len(text))) is not None:
+            counts[place] += 1
+        if self.kind >= 0 and text:
+            counts[self.kind] += 1
+        if self.bases and (place := self.bases.get(text)) is not None:
+            counts[place] += 1
+        if self.lora >= 0 and _LORA_IN_PROMPT.search(text):
+            counts[self.lora] += 1
+
+
+def count_fields(probes: tuple[Probe, ...], given: Mapping[str, Any], counts: list[int]) -> None:
+    """Counts each known field of an object, sent or left out; others are nobody's."""
+    for probe in probes:
+        if probe.name in given:
+            probe.count(given[probe.name], counts)
+        elif probe.absent >= 0:
+            counts[probe.absent] += 1
+
+
+class Coverage:
+    """What the clients of one server have exercised so far.
+
+    Args:
+        universe: what there is to cover.
+        catalogue: the models, to tell checkpoints apart; the one that the universe was made with.
+    """
+
+    def __init__(self, universe: Universe, catalogue: Catalogue | None = None) -> None:
+        self.universe = universe
+        checkpoints = {
+            name: universe.places[f"{Dimension.MODELS.value}:checkpoint={base}"]
+            for base, names in bases(catalogue or ()).items()
+            for name in names
+        }
+        self._bodies = {
+            operation_id: tuple(Probe(universe, operation_id, field, checkpoints) for field in fields)
+            for operation_id, fields in universe.bodies.items()
+        }
+        self._queries = {
+            operation_id: tuple(Probe(universe, operation_id, field, checkpoints) for field in fields)
+            for operation_id, fields in universe.queries.items()
+        }
+        self._polls = frozenset(
+            operation_id
+            for operation_id, fields in universe.queries.items()
+            if any(field.name == "task_id" for field in fields)
+        )
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets all that was seen."""
+        self._counts = [0] * len(self.universe.items)
+        self._calls = 0
+        self._happened: dict[int, int] = {}
+        self._findings: dict[str, int] = {}
+        self._tasks: OrderedDict[tuple[str, str, bytes], tuple[str | int, int]] = OrderedDict()
+        self._waiting: OrderedDict[tuple[str, str], set[int]] = OrderedDict()
+
+    def saw_call(
+        self,
+        *,
+        operation: Operation,
+        query: bytes,
+        body: bytes,
+        answer: Mapping[str, Any],
+        status: int,
+        world: str = "",
+    ) -> None:
+        """A call of an operation whose answer was made and will reach the client.
+
+        Args:
+            operation: what was called.
+            query: as sent.
+            body: as sent.
+            answer: the body of the answer.
+            status: its HTTP status.
+            world: id of the world; tells clients with different keys apart.
+        """
+        self._calls += 1
+        version, operation_id = operation.version, operation.operation_id
+        if version == "v2":
+            code = answer.get("code")
+            accepted = status == 200 and code == 0
+            if not accepted:
+                self._add(f"{Dimension.V2_CODES.value}:{code}")
+        else:
+            accepted = status == 200
+            if not accepted:
+                self._add(f"{Dimension.ERRORS.value}:{operation_id}:{answer.get('reason')}")
+        self._add(f"{Dimension.VERSIONS.value}:{version}")
+        if not accepted:
+            return
+        self._add(f"{Dimension.OPERATIONS.value}:{operation_id}")
+        if self._waiting:
+            self._survived(world, operation_id)
+            self._survived(world, "")
+        if operation_id in self._polls:
+            self._saw_poll(version, operation_id, query, answer, world)
+        elif body:
+            self._saw_body(operation_id, body)
+        else:
+            self._saw_query(operation_id, query)
+
+    def saw_fault(self, point: str, effect: str, *, operation: str = "", world: str = "") -> None:
+        """A fault happened; it counts as survived when the client gets through later.
+
+        To be told after the call that it struck: the call itself is no proof that the client got through.
+
+        Args:
+            point: where it happened.
+            effect: what it did.
+            operation: operationId of the call that it struck; empty: any accepted call will do. Faults of tasks,
+                links and webhooks are survived in their own way.
+            world: id of the world.
+        """
+        name = f"{Dimension.FAULTS.value}:{point}:"
+        place = self.universe.places.get(name + effect, self.universe.places.get(name + ANY_EFFECT))
+        if place is None:
+            return
+        self._happened[place] = self._happened.get(place, 0) + 1
+        way = world, _WAY_OF_POINT.get(point, operation)
+        self._waiting.setdefault(way, set()).add(place)
+        self._waiting.move_to_end(way)
+        if len(self._waiting) > MAX_WAITING:
+            self._waiting.popitem(last=False)
+
+    def saw_download(self, version: str, outcome: LinkOutcome, *, image_type: str = "", world: str = "") -> None:
+        """A picture link was used.
+
+        Args:
+            version: `v2` or `v3`, of the task.
+            outcome: what it gave.
+            image_type: format of the picture that was sent.
+            world: id of the world.
+        """
+        links, way = Dimension.LINKS.value, (world, f"{_DOWNLOAD}/{version}")
+        if outcome is LinkOutcome.EXPIRED:
+            self._add(f"{links}:{version}:expired")
+            place = self.universe.places.get(f"{links}:{version}:renewed")
+            if place is not None:
+                self._waiting.setdefault(way, set()).add(place)
+                if len(self._waiting) > MAX_WAITING:
+                    self._waiting.popitem(last=False)
+            return
+        self._add(f"{links}:{version}:opened:{image_type}")
+        self._survived(world, f"{_DOWNLOAD}/{version}")
+        self._survived(world, _DOWNLOAD)
+
+    def saw_webhook(self, outcome: WebhookOutcome, *, test_status: str = "", world: str = "") -> None:
+        """A delivery ended.
+
+        Args:
+            outcome: how.
+            test_status: the status that test mode was asked for; empty for a real task.
+            world: id of the world.
+        """
+        self._add(f"{Dimension.WEBHOOKS.value}:{outcome.value}")
+        if outcome is not WebhookOutcome.EXHAUSTED:
+            if test_status:
+                self._add(f"{Dimension.WEBHOOKS.value}:test-mode={test_status}")
+            self._survived(world, _WEBHOOK)
+
+    def saw_finding(self, code: str) -> None:
+        """A finding was made. Findings are told beside the coverage and change no percentage."""
+        if code in self._findings or len(self._findings) < MAX_CODES:
+            self._findings[code] = self._findings.get(code, 0) + 1
+
+    def report(self) -> Report:
+        """What was exercised so far."""
+        counts = list(self._counts)
+        for (version, _, _), (state, reads) in self._tasks.items():
+            if state in self.universe.terminal and reads <= FURTHER_READS:
+                self._add_outcome(counts, version, state)
+        return Report(
+            contract=self.universe.contract,
+            items=self.universe.items,
+            counts=tuple(counts),
+            happened={self.universe.items[place].key: number for place, number in self._happened.items()},
+            findings=dict(self._findings),
+            calls=self._calls,
+        )
+
+    def _saw_body(self, operation_id: str, body: bytes) -> None:
+        try:
+            given = orjson.loads(body)
+        except (ValueError, RecursionError):  # the answer came from elsewhere, such as a planned one
+            return
+        if isinstance(given, dict):
+            count_fields(self._bodies[operation_id], given, self._counts)
+
+    def _saw_query(self, operation_id: str, query: bytes) -> None:
+        given: dict[str, Any] = {}
+        if query and len(query) <= MAX_QUERY_BYTES:
+            given.update(parse_qs(query.decode("latin-1"), keep_blank_values=True))
+        for probe in self._queries[operation_id]:
+            texts = given.get(probe.name, ())
+            if not texts and probe.absent >= 0:
+                self._counts[probe.absent] += 1
+            for text in texts[:MAX_ENTRIES]:
+                probe.count(_typed(probe, text), self._counts)
+
+    def _saw_poll(self, version: str, operation_id: str, query: bytes, answer: Mapping[str, Any], world: str) -> None:
+        for probe in self._queries[operation_id]:
+            self._counts[probe.sent] += 1  # an accepted poll has all there is: the id
+        state: Any = answer
+        for step in STATUS_AT[version]:
+            state = state.get(step) if isinstance(state, Mapping) else None
+        if type(state) not in (str, int) or len(query) > MAX_POLL_BYTES:
+            return
+        self._add(f"{Dimension.STATES.value}:{version}:{state}")
+        task = version, world, query
+        last, reads = self._tasks.pop(task, (None, 0))
+        if last is not None and last != state:
+            self._add(f"{Dimension.TRANSITIONS.value}:{version}:{last}->{state}")
+        ended = state in self.universe.terminal
+        if ended:
+            self._survived(world, _TASK)
+        if last is None and len(self._tasks) >= MAX_TASKS:
+            (of, _, _), (end, further) = self._tasks.popitem(last=False)
+            if end in self.universe.terminal and further <= FURTHER_READS:
+                self._add_outcome(self._counts, of, end)
+        self._tasks[task] = state, reads + 1 if last in self.universe.terminal else 0
+
+    def _add(self, key: str) -> None:
+        place = self.universe.places.get(key)
+        if place is not None:
+            self._counts[place] += 1
+
+    def _add_outcome(self, counts: list[int], version: str, state: str | int) -> None:
+        place = self.universe.places.get(f"{Dimension.OUTCOMES.value}:{version}:{state}")
+        if place is not None:
+            counts[place] += 1
+
+    def _survived(self, world: str, way: str) -> None:
+        for place in self._waiting.pop((world, way), ()):
+            self._counts[place] += 1
+
+
+def _kind_of(field: Field) -> str:
+    if field.format in _KINDS:
+        return _KINDS[field.format].value
+    if field.name in _UPSCALERS:
+        return Kind.UPSCALER.value
+    return Kind.CONTROLNET.value if _CONTROL_MODEL.search(field.path) else ""
+
+
+def _typed(probe: Probe, text: str) -> str | int | bool:
+    """A query value as its field's limits have it."""
+    if probe.booleans and text in ("true", "false"):
+        return text == "true"
+    if probe.numbers and text.isascii() and text.isdigit() and len(text) <= 18:
+        return int(text)
+    return text
