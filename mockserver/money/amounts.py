@@ -1,4 +1,4 @@
-"""Amounts of money as text and numbers: whole micro-USD inside, USD outside."""
+"""Amounts of money as text and numbers: whole micro-USD inside, USD outside. And how counts are written."""
 
 from __future__ import annotations
 
@@ -36,3 +36,8 @@ def parse_usd(value: float | str) -> int:
     if abs(amount * MICRO_PER_USD - micro_usd) > 0.01:
         raise ValueError(f"too fine an amount of USD: {value!r}; expected at most six decimals")
     return micro_usd
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 task`, `2 tasks`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mockserver.money.amounts import usd
+from mockserver.money.amounts import counted, usd
 
 MAX_ENTRIES = 10_000
 """Entries of a world that are kept one by one: at most 2.5 MB, a quarter kilobyte each."""
@@ -53,7 +53,7 @@ class BudgetCheck:
         spent = self.spent
         return (
             f"spent {usd(spent.micro_usd)} USD of {usd(self.budget_micro_usd)}; "
-            f"{_counted(spent.tasks, 'task')}, {_counted(spent.pictures, 'picture')}"
+            f"{counted(spent.tasks, 'task')}, {counted(spent.pictures, 'picture')}"
         )
 
 
@@ -111,7 +111,3 @@ class Ledger:
         """Forgets everything, sums included; for a world that starts again."""
         self._entries.clear()
         self._sums.clear()
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
