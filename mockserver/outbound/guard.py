@@ -25,7 +25,7 @@ PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 LOOPBACK = ("127.0.0.1", "::1")
 """What `localhost` and the names below it stand for (RFC 6761); no resolver is asked for them."""
 
-_NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f\\]")
+_NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_][a-z0-9_-]{0,62})*")
 _ENDS_IN_A_NUMBER = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 _TARGET_SAFE = "/?&=+$,;:@!~*'()[]-._%"
@@ -142,7 +142,9 @@ def read_url(url: str) -> tuple[SplitResult, str, int]:
         BadTarget: nobody could call it.
     """
     if _NOT_IN_A_URL.search(url):  # readers of URLs disagree about these, and a disagreement is a hole
-        raise BadTarget("the URL holds a space, a control character or a backslash; percent-encode it")
+        raise BadTarget(
+            "the URL holds a space, a control character, a backslash or half a character; percent-encode it"
+        )
     try:
         parts = urlsplit(url)
         port, named = parts.port, parts.hostname

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mockserver import __version__
 from mockserver.outbound.guard import BadTarget, Pinned, Resolver, SystemResolver, TargetRefused, Targets, Unresolvable
@@ -194,7 +194,13 @@ class HttpSender:
         # One transport per request: a pool would lend a connection that was verified for another name of the address.
         tls = self._tls if self._tls is not None and scheme == "https" else _no_tls()
         async with httpx.AsyncHTTPTransport(verify=tls, trust_env=False) as transport:
-            response = await transport.handle_async_request(request)
+            link = _Link()
+            request.extensions["trace"] = link.note
+            try:
+                response = await transport.handle_async_request(request)
+            except BaseException:
+                await link.aclose()
+                raise
             try:
                 seen.status = response.status_code
                 seen.headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
@@ -244,6 +250,30 @@ class _Seen:
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
+
+
+class _Closable(Protocol):
+    async def aclose(self) -> None:
+        """Closes it."""
+
+
+class _Link:
+    """The TCP connection of a request: the client loses it when it is cancelled in a TLS handshake."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self) -> None:
+        self._stream: _Closable | None = None
+
+    async def note(self, event: str, about: Mapping[str, Any]) -> None:
+        """What the client does."""
+        if event == "connection.connect_tcp.complete":
+            self._stream = about["return_value"]
+
+    async def aclose(self) -> None:
+        """Closes it, if it was ever opened."""
+        if self._stream is not None:
+            await self._stream.aclose()
 
 
 def _no_tls() -> ssl.SSLContext:
