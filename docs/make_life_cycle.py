@@ -24,6 +24,7 @@ STATUS_TEXT = {
 EVENT_TEXT = {
     Event.STARTED: "The worker begins.",
     Event.RENDERED: "The last picture is done.",
+    Event.FELL_BACK: "A fault: the task waits again and starts from nothing.",
     Event.BROKE: "The task is ended as a failure, before its work or during it.",
 }
 

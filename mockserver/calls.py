@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -16,7 +16,11 @@ import orjson
 
 from mockserver.core.errors import Reason, Refusal, V2Code
 from mockserver.core.findings import Code, Finding
+from mockserver.faults.effects import EFFECTS, Effect
+from mockserver.faults.points import Point
+from mockserver.faults.rules import Facts
 from mockserver.mock import Mock
+from mockserver.trouble import Disturbed
 from mockserver.world import World
 from openapi.document import Operation, Problem, Reading
 
@@ -39,6 +43,10 @@ class Call:
         body: the request body as sent.
         base_url: scheme and host for links in the answer.
         findings: what the call did that is not documented; handlers add to it.
+        number: how many calls its world had had, this one included.
+        effect: what happens to its answer.
+        on_gone: called when the answer does not reach the client.
+        before_answer: awaited before the answer is sent.
     """
 
     mock: Mock
@@ -48,6 +56,25 @@ class Call:
     body: bytes
     base_url: str
     findings: list[Finding] = field(default_factory=list)
+    number: int = 0
+    effect: Effect | None = None
+    on_gone: Callable[[], None] | None = None
+    before_answer: Callable[[], Awaitable[None]] | None = None
+
+    def trouble(self, point: Point, facts: Facts) -> Effect | None:
+        """Asks the world's fault plan; an effect that works on the answer is noted, and given.
+
+        Raises:
+            Disturbed: the call is not to be carried out.
+        """
+        world = self.world
+        effect = world.faults.decide(point, str(self.number), facts, world.clock.now_ms())
+        if effect is None:
+            return None
+        if point is not Point.SUBMIT_AFTER_COMMIT and not EFFECTS[effect.kind].needs_answer:
+            raise Disturbed(effect, point)
+        self.effect = effect
+        return effect
 
 
 def read_body(call: Call) -> dict[str, Any]:

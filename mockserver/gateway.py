@@ -20,11 +20,18 @@ import orjson
 
 from mockserver.access import read_credential
 from mockserver.calls import Call
+from mockserver.core.chance import mix
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.findings import Code, Finding
 from mockserver.core.journal import KEPT_HEADERS, without_secrets
+from mockserver.faults.breaks import DEFAULT_FIELDS, broken
+from mockserver.faults.effects import Kind
+from mockserver.faults.points import Point
+from mockserver.faults.rules import Facts
 from mockserver.logs import log, log_call
-from mockserver.operations import HANDLERS, WAITING, Answer, Handler, check_handlers
+from mockserver.operations import HANDLERS, Answer, Handler, check_handlers
+from mockserver.prefer import APPLIED, preferred
+from mockserver.trouble import Disturbed, Sent, Troubled, play, send_plain, status_answer
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -39,8 +46,6 @@ if TYPE_CHECKING:
     Route: TypeAlias = tuple[Operation, Handler]
     Told: TypeAlias = Answer | Exception
     """What a handler gave or raised."""
-    Sent: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
-    """Status, headers, body."""
 
 OTHER_PREFIXES = ("/__mock/", "/prod/", "/v2_prod/")
 """Paths of the application behind; no operation lies under them."""
@@ -56,6 +61,12 @@ GZIP_BYTES = 1400
 """Shorter answers fit one packet, compressed or not."""
 _GZIP_FORMAT = 31
 """What zlib calls gzip with its header."""
+
+TOLD = "novita_mock.told"
+"""The scope's extension by which the short way passes on an answer that it cannot send itself."""
+NO_HEADERS: tuple[tuple[bytes, bytes], ...] = ()
+KEEPING = frozenset({Kind.DELAY, Kind.DRIBBLE, Kind.TRUNCATE, Kind.EARLY})
+"""Effects that send the answer, or a part of it."""
 
 REMEMBERED_KEYS = 4096
 REMEMBERED_HEADERS = 1024
@@ -104,11 +115,7 @@ class Contract:
             (operation.method, operation.path): (operation, HANDLERS[operation_id])
             for operation_id, operation in mock.document.operations.items()
         }
-        self._plain_routes = {
-            (method.encode(), path.encode()): route
-            for (method, path), route in self._routes.items()
-            if route[0].operation_id not in WAITING
-        }
+        self._plain_routes = {(method.encode(), path.encode()): route for (method, path), route in self._routes.items()}
         self._methods: dict[str, list[str]] = {}
         for method, path in self._routes:
             self._methods.setdefault(path, []).append(method)
@@ -131,7 +138,7 @@ class Contract:
             await self._unknown(scope, send)
 
     def route(self, method: bytes, path: bytes) -> Route | None:
-        """The operation of a method and path as they stand in a request, with a handler that never has to wait."""
+        """The operation of a method and path as they stand in a request."""
         return self._plain_routes.get((method, path))
 
     def answer_now(
@@ -142,7 +149,7 @@ class Contract:
         body: bytes,
         scheme: str,
         server: Address | None,
-    ) -> Sent | Awaitable[Sent]:
+    ) -> Sent | Troubled | Awaitable[Sent | Troubled]:
         """Answers a call that was read whole; to be awaited when its handler has something to wait for.
 
         Args:
@@ -155,16 +162,39 @@ class Contract:
         """
         operation, handler = route
         world: World | None = None
+        call: Call | None = None
         findings: list[Finding] = []
         try:
             world = self._mock.world(self._key(headers, operation, findings))
+            world.calls += 1
             call = self._call(world, operation, headers, query, body, findings, scheme, server)
+            if world.faults.active:
+                call.trouble(Point.AUTH, Facts(operation_id=operation.operation_id))
+            if b"prefer" in headers and self._mock.settings.magic:
+                self._prefer(headers[b"prefer"])
             told = handler(call)
         except Exception as error:  # each kind has its answer
-            return self._finish(operation, world, headers, query, body, findings, error)
+            return self._finish(operation, world, headers, query, body, findings, error, call)
         if isinstance(told, dict):
-            return self._finish(operation, world, headers, query, body, findings, told)
-        return self._answer_later(told, operation, world, headers, query, body, findings)
+            return self._finish(operation, world, headers, query, body, findings, told, call)
+        return self._answer_later(told, operation, world, headers, query, body, findings, call)
+
+    async def finish(
+        self, told: Sent | Troubled | Awaitable[Sent | Troubled], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Sends what `answer_now` gave."""
+        if not isinstance(told, tuple | Troubled):
+            told = await told
+        if isinstance(told, Troubled):
+            await play(told, scope, receive, send, self._mock.pause)
+        else:
+            await send_plain(told, send)
+
+    @staticmethod
+    def _prefer(header: bytes) -> None:
+        effect = preferred(header)
+        if effect is not None:
+            raise Disturbed(effect, Point.RESULT)
 
     async def _answer_later(
         self,
@@ -175,12 +205,13 @@ class Contract:
         query: bytes,
         body: bytes,
         findings: list[Finding],
-    ) -> Sent:
+        call: Call,
+    ) -> Sent | Troubled:
         try:
             found: Told = await told
         except Exception as error:  # each kind has its answer
             found = error
-        return self._finish(operation, world, headers, query, body, findings, found)
+        return self._finish(operation, world, headers, query, body, findings, found, call)
 
     async def _answer(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send, route: Route
@@ -188,7 +219,11 @@ class Contract:
         operation = route[0]
         query, server = scope["query_string"], scope.get("server")
         body = b""
-        sent: Sent | Awaitable[Sent]
+        sent: Sent | Troubled | Awaitable[Sent | Troubled]
+        asked = scope.get("extensions", {}).get(TOLD)
+        if asked is not None:  # the short way has asked already
+            await self.finish(asked["told"], scope, receive, send)
+            return
         try:
             if operation.method == "POST":
                 self._key(headers, operation, [])  # a refused key is told before the body is read
@@ -203,9 +238,7 @@ class Contract:
                 world = self._mock.world(self._key(headers, operation, findings))
                 self._note_version(operation, findings)
             sent = self._finish(operation, world, headers, query, b"", findings, refusal)
-        status, given, wire = sent if isinstance(sent, tuple) else await sent
-        await send({"type": "http.response.start", "status": status, "headers": given})
-        await send({"type": "http.response.body", "body": wire})
+        await self.finish(sent, scope, receive, send)
 
     def _call(
         self,
@@ -227,7 +260,7 @@ class Contract:
             or self._base_urls.get((scheme, host))
             or self._base_url(scheme, host, server)
         )
-        return Call(self._mock, world, operation, query, body, base_url, findings)
+        return Call(self._mock, world, operation, query, body, base_url, findings, world.calls)
 
     def _finish(
         self,
@@ -238,10 +271,12 @@ class Contract:
         body: bytes,
         findings: list[Finding],
         told: Told,
-    ) -> Sent:
-        """Writes the call down, and gives status, headers and body of the answer."""
-        mock = self._mock
-        status = 200
+        call: Call | None = None,
+    ) -> Sent | Troubled:
+        """Writes the call down, and gives status, headers and body of the answer, or the trouble that it is in."""
+        if call is not None and (call.effect is not None or isinstance(told, Disturbed)):
+            return self._finish_troubled(call, headers, told)
+        status, further = 200, NO_HEADERS
         if isinstance(told, Exception):
             refusal = told
             if not isinstance(refusal, Refusal):  # our fault, never a traceback at a client
@@ -251,13 +286,62 @@ class Contract:
                 )
             v2 = operation.version == "v2"
             status = 200 if v2 else refusal.status
+            further = tuple((name.lower().encode(), value.encode()) for name, value in refusal.headers.items())
             told = refusal.v2_body() if v2 else refusal.v3_body()
+        if call is not None and world is not None and world.faults.active:
+            world.faults.passed(Point.RESULT, Facts(operation_id=operation.operation_id))
         answer = orjson.dumps(told)
-        sent, wire = [_JSON], answer
+        sent, wire = [_JSON, *further], answer
         if len(answer) >= GZIP_BYTES and b"gzip" in headers.get(b"accept-encoding", b""):
             wire = zlib.compress(answer, 1, _GZIP_FORMAT)
             sent += _GZIPPED
         sent.append((b"content-length", b"%d" % len(wire)))
+        self._write_down(operation, world, headers, query, body, findings, status, answer, sent)
+        return status, sent, wire
+
+    def _finish_troubled(self, call: Call, headers: Mapping[bytes, bytes], told: Told) -> Sent | Troubled:
+        """The same for a call that something happens to."""
+        effect, call.effect = call.effect, None
+        operation, world = call.operation, call.world
+        if isinstance(told, Disturbed):
+            effect = told.effect
+        elif isinstance(told, Exception) or effect is None:  # it was refused before the effect could strike
+            return self._finish(operation, world, headers, call.query, call.body, call.findings, told, call)
+        if effect.kind is Kind.BREAK and isinstance(told, dict):
+            told = broken(told, effect, DEFAULT_FIELDS[operation.operation_id])
+            return self._finish(operation, world, headers, call.query, call.body, call.findings, told)
+        if effect.kind is Kind.STATUS:
+            status, given, wire = status_answer(effect, version=operation.version)
+            given.append((b"content-length", b"%d" % len(wire)))
+            if b"prefer" in headers and self._mock.settings.magic:
+                given.append((APPLIED, b"code=%d" % status))
+            self._write_down(operation, world, headers, call.query, call.body, call.findings, status, wire, given)
+            return status, given, wire
+        sent: Sent | None = None
+        if isinstance(told, dict) and effect.kind in KEEPING:
+            found = self._finish(operation, world, headers, call.query, call.body, call.findings, told)
+            assert isinstance(found, tuple), "without a call nothing else happens to an answer"
+            sent = found
+        else:
+            self._write_down(operation, world, headers, call.query, call.body, call.findings, 0, b"", [])
+        return Troubled(
+            sent, effect, seed=mix(world.seed, call.number), on_gone=call.on_gone, before=call.before_answer
+        )
+
+    def _write_down(
+        self,
+        operation: Operation,
+        world: World | None,
+        headers: Mapping[bytes, bytes],
+        query: bytes,
+        body: bytes,
+        findings: list[Finding],
+        status: int,
+        answer: bytes,
+        sent: list[tuple[bytes, bytes]],
+    ) -> None:
+        """Findings, journal and log of a call; `status` 0 says that no answer was sent."""
+        mock = self._mock
         if findings and world is not None:
             world.findings.add(findings)
             sent.append((b"novita-mock-findings", _findings_header(findings)))
@@ -276,7 +360,6 @@ class Contract:
         if log.isEnabledFor(logging.INFO):
             about = {"operation_id": operation.operation_id, "findings": [finding.code.value for finding in findings]}
             log_call(operation.method, operation.path, status, world, **about)
-        return status, sent, wire
 
     @staticmethod
     def _note_version(operation: Operation, findings: list[Finding]) -> None:

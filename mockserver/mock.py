@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from threading import Lock
@@ -14,14 +14,15 @@ from mockserver.core.journal import Journal, JournalBudget
 from mockserver.core.links import LinkSigner
 from mockserver.core.recipe import Recipe
 from mockserver.core.task import Task
+from mockserver.errands import Errands
 from mockserver.parts.ids import Ids, SeededIds
 from mockserver.parts.inputs import InputStore, MemoryInputs
 from mockserver.parts.renderer import ReceiptRenderer, Renderer
 from mockserver.parts.store import MemoryTasks, TaskStore
-from mockserver.parts.wall import SystemWall
+from mockserver.parts.wall import SystemWall, wait
 from mockserver.settings import Settings
 from mockserver.submissions.submission import Submission
-from mockserver.world import World, WorldSettings
+from mockserver.world import Errand, World, WorldSettings
 from openapi.catalogue import Catalogue
 from openapi.document import Document
 
@@ -36,6 +37,7 @@ class Parts:
         renderer: draws pictures.
         inputs: keeps source pictures.
         new_tasks: makes an empty task store.
+        pause: waits for seconds of the wall, while an answer is held back.
     """
 
     wall: Wall = field(default_factory=SystemWall)
@@ -43,6 +45,7 @@ class Parts:
     renderer: Renderer = field(default_factory=ReceiptRenderer)
     inputs: InputStore | None = None
     new_tasks: Callable[[], TaskStore] = MemoryTasks
+    pause: Callable[[float], Awaitable[None]] = wait
 
 
 class Mock:
@@ -70,6 +73,8 @@ class Mock:
         self.signer = LinkSigner(blake2b(b"links/%d" % settings.seed).digest())
         self.budget = JournalBudget(settings.limits.journal_bytes)
         self.outside = Journal(self.budget, settings.limits.journal_entries)
+        self.pause = parts.pause
+        self.errands = Errands(self._carry_out)
         self.forgotten_worlds = 0
         self._new_tasks = parts.new_tasks
         self._worlds: OrderedDict[str, World] = OrderedDict()
@@ -126,11 +131,13 @@ class Mock:
 
     def reset(self, world: World) -> None:
         """Starts a world again, as if its key had not been used."""
+        self.errands.drop(world)
         self._disown(world)
         world.reset(self._new_tasks())
 
     def forget(self, world: World) -> None:
         """Drops a world."""
+        self.errands.drop(world)
         self._disown(world)
         world.journal.clear()
         for key, found in self._worlds.items():
@@ -141,6 +148,7 @@ class Mock:
     def _make_world(self, key: str) -> World:
         if len(self._worlds) >= self.settings.limits.worlds:
             _, oldest = self._worlds.popitem(last=False)
+            self.errands.drop(oldest)
             self._disown(oldest)
             oldest.journal.clear()
             self.forgotten_worlds += 1
@@ -152,9 +160,13 @@ class Mock:
             tasks=self._new_tasks(),
             ids=self.ids,
             journal=Journal(self.budget, self.settings.limits.journal_entries),
+            wake=self.errands.wake,
         )
         self._worlds[key] = world
         return world
+
+    async def _carry_out(self, world: World, errand: Errand) -> None:
+        del world, errand
 
     def _disown(self, world: World) -> None:
         for task in world.tasks:

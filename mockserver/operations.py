@@ -16,6 +16,8 @@ from mockserver.aside import draw_aside
 from mockserver.calls import Call, read_query
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.task import Status, Task
+from mockserver.faults.points import Point
+from mockserver.faults.rules import Facts
 from mockserver.submitting import recipe_of, submit
 from openapi.catalogue import Kind, Source, Visibility
 from openapi.document import Operation
@@ -70,6 +72,8 @@ def _progress(call: Call, task: Task, now_ms: int, previews: Sequence[str]) -> A
 def list_models(call: Call) -> Answer:
     """GET /v3/model: a page of the catalogue; a cursor is `c_` and an offset (C42)."""
     values = read_query(call)
+    if call.world.faults.active:
+        call.trouble(Point.MODELS, Facts(operation_id=call.operation.operation_id))
     visibility, source = values.get("filter.visibility"), values.get("filter.source")
     found = call.mock.catalogue.query(
         visibility=Visibility(visibility) if visibility else None,
@@ -94,13 +98,21 @@ def _poll(call: Call) -> tuple[Task, int]:
         task_id = query[8:].decode("latin-1")
     else:
         task_id = read_query(call)["task_id"]
-    task = call.world.tasks.get(task_id)
-    if task is None or (call.operation.version == "v2") != task.is_v2:
+    world = call.world
+    task = world.tasks.get(task_id)
+    if (
+        task is None
+        or (call.operation.version == "v2") != task.is_v2
+        or (task.course is not None and task.vanished_at(world.clock.now_ms()))
+    ):
         raise Refusal(
             Reason.TASK_NOT_FOUND,
             f"no task {task_id[:64]!r} of this API key; expected a task_id that a submit answered",
         )
-    return task, call.world.poll(task)
+    if world.faults.active:
+        facts = Facts(operation_id=call.operation.operation_id, body=task.body, task=task.number)
+        call.trouble(Point.RESULT, facts)
+    return task, world.poll(task)
 
 
 def _view(call: Call) -> answers.View:

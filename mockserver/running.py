@@ -17,7 +17,7 @@ import uvicorn
 from mockserver.app import create_app
 from mockserver.logs import log
 from mockserver.settings import Settings
-from mockserver.short_way import ShortWay
+from mockserver.short_way import OpenConnection, ShortWay
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -96,7 +96,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: Starlette, on_ready: Callable[[], None], *, log_level: str = "warning") -> None:
         config = uvicorn.Config(
             app,
-            http=ShortWay if uvicorn.__version__.startswith(SHORT_WAY_FITS) else "httptools",
+            http=ShortWay if uvicorn.__version__.startswith(SHORT_WAY_FITS) else OpenConnection,
             loop="auto",
             lifespan="off",
             access_log=False,

@@ -55,6 +55,7 @@ class Settings:
         any_model: accept model names that the catalogue does not hold.
         illegal_words: a prompt with one of these (lower case) is refused as ILLEGAL_PROMPT.
         public_base_url: scheme and host of the picture links; None: the address the client used.
+        magic: prompts, model names, seeds and the header Prefer can ask for trouble.
         limits: bounds of what is held.
     """
 
@@ -66,6 +67,7 @@ class Settings:
     any_model: bool = False
     illegal_words: tuple[str, ...] = ()
     public_base_url: str | None = None
+    magic: bool = True
     limits: Limits = field(default_factory=Limits)
 
 

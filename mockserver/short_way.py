@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from mockserver.gateway import TOLD
+from mockserver.trouble import CONNECTION
+
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -26,7 +29,16 @@ PLAIN_LENGTH_DIGITS = 5
 """Bodies of up to 99,999 bytes are plain: no picture fits, and nothing of that size needs to be refused early."""
 
 
-class ShortWay(HttpToolsProtocol):
+class OpenConnection(HttpToolsProtocol):
+    """uvicorn's protocol, giving the application its connection, so that a fault plan can break it."""
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self.scope["extensions"] = {CONNECTION: {"protocol": self}}
+
+
+class ShortWay(OpenConnection):
     """uvicorn's protocol, with the short way in front, for an application that has a `contract`."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -65,11 +77,7 @@ class ShortWay(HttpToolsProtocol):
             if self._route is not None:
                 self._query, self._body = query, b""
                 return
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
-        super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
-        self.headers.extend(headers)
-        super().on_headers_complete()
+        self._go_long()
 
     def on_body(self, body: bytes) -> None:
         """Keeps a part of the body."""
@@ -87,7 +95,10 @@ class ShortWay(HttpToolsProtocol):
         sent = self._contract.answer_now(
             route, dict(self.headers), self._query, self._body, self.scheme or "http", self.server
         )
-        assert isinstance(sent, tuple), "Contract.route gives operations whose handlers never wait"
+        if type(sent) is not tuple:  # something happens to the answer, or it has to be waited for
+            self._go_long(told=sent)
+            super().on_message_complete()
+            return
         status, headers, answer = sent
         parts = [STATUS_LINE[status]]
         for name, value in self.server_state.default_headers:
@@ -97,6 +108,16 @@ class ShortWay(HttpToolsProtocol):
         parts += (b"\r\n", answer)
         self.transport.write(b"".join(parts))
         self.on_response_complete()
+
+    def _go_long(self, told: object = None) -> None:
+        """Does what uvicorn does when the headers are read; `told` is the answer, where it is known already."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+        if told is not None:
+            self.scope["extensions"][TOLD] = {"told": told}
+        super().on_headers_complete()
 
     def _is_free(self) -> bool:
         """Whether nothing is on its way to the client, and it reads what it is sent."""

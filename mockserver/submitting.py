@@ -8,6 +8,8 @@ from functools import cache
 from mockserver.calls import Call, dump_body, parse_body, read_body
 from mockserver.core.recipe import Recipe
 from mockserver.core.task import Task
+from mockserver.faults.points import Point
+from mockserver.faults.rules import Facts
 from mockserver.mock import Mock
 from mockserver.submissions.inputs import Pictures, StoredPictures, SubmittedPictures
 from mockserver.submissions.submission import Context, Reader
@@ -24,8 +26,18 @@ def submit(call: Call) -> Task:
     pictures = SubmittedPictures(mock.inputs, mock.document.picture_limits)
     submission = _reader(operation_id)(body, _context(operation_id, mock, pictures))
     call.findings.extend(submission.findings)
-    task = mock.submit(call.world, operation_id, submission, dump_body(body) if pictures.taken else call.body)
+    kept = dump_body(body) if pictures.taken else call.body
+    world = call.world
+    facts = None
+    if world.faults.active:
+        facts = Facts(operation_id=operation_id, body=kept, task=world.created)
+        call.trouble(Point.SUBMIT_BEFORE, facts)
+    if submission.delivery.webhook_url is not None:
+        world.base_url = call.base_url
+    task = mock.submit(world, operation_id, submission, kept)
     pictures.keep()
+    if facts is not None:
+        call.trouble(Point.SUBMIT_AFTER_COMMIT, facts)
     return task
 
 

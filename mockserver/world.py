@@ -6,22 +6,43 @@ different keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
+from mockserver.core.agenda import Agenda
 from mockserver.core.chance import mix, seed_of
 from mockserver.core.clock import Clock, ClockMode, Wall
+from mockserver.core.course import NEVER_MS
 from mockserver.core.findings import Findings
 from mockserver.core.fleet import Fleet, FleetSettings, Plan
 from mockserver.core.journal import Journal
 from mockserver.core.recipe import Recipe
 from mockserver.core.task import Delivery, Status, Task, TaskType
+from mockserver.faults.effects import Effect
+from mockserver.faults.fate import Fate, fate_of
+from mockserver.faults.plan import DEFAULT_IN_A_ROW, FaultPlan
+from mockserver.faults.rules import Facts, Rule
 from mockserver.parts.ids import Ids
 from mockserver.parts.store import TaskStore
 
 SEED_BITS = 32
 """Drawn seeds are below 2**32, as the ones of every documented answer are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Errand: a task's end, which an upload or a webhook waits for."""
+
+    task: Task
+
+
+Errand = Ending
+"""What a world may have to do when its clock gets there."""
+
+
+def _nobody(world: World) -> None:
+    """A world by itself, as in a test of the core: nobody carries out its errands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +53,15 @@ class WorldSettings:
         clock: how its clock moves.
         fleet: how fast its tasks are.
         nsfw_confidences: the classifier's answers in picture order, repeated; None: by prompt and seed.
+        faults: rules in force from its start.
+        in_a_row: faults in a row that an operation may suffer; None: no bound.
     """
 
     clock: ClockMode
     fleet: FleetSettings = field(default_factory=FleetSettings)
     nsfw_confidences: tuple[float, ...] | None = None
+    faults: tuple[Rule, ...] = ()
+    in_a_row: int | None = DEFAULT_IN_A_ROW
 
 
 class World:
@@ -50,15 +75,29 @@ class World:
         tasks: an empty store.
         ids: gives task ids.
         journal: where its calls are written.
+        wake: called when its agenda or its clock has changed, for somebody to carry out what is due.
+        replay: effects by position, from a tape.
+
+    Attributes:
+        agenda: what it owes the outside.
+        calls: how many calls of operations its key has made.
+        faults: what goes wrong.
+        base_url: scheme and host that its client called last, for links in webhooks.
     """
 
     __slots__ = (
         "_ids",
         "_initial",
+        "_replay",
         "_settings",
+        "_wake",
+        "agenda",
+        "base_url",
+        "calls",
         "clock",
         "created",
         "dropped",
+        "faults",
         "findings",
         "fleet",
         "id",
@@ -78,6 +117,8 @@ class World:
         tasks: TaskStore,
         ids: Ids,
         journal: Journal,
+        wake: Callable[[World], None] = _nobody,
+        replay: Mapping[str, Effect] | None = None,
     ) -> None:
         self.id = blake2b(key.encode(), digest_size=6).hexdigest()
         self.label = redact_key(key)
@@ -91,7 +132,13 @@ class World:
         self.journal = journal
         self.created = 0
         self.dropped = 0
+        self.calls = 0
+        self.agenda: Agenda[Errand] = Agenda()
+        self.base_url = ""
         self._ids = ids
+        self._wake = wake
+        self._replay = replay
+        self.faults = self._new_plan()
 
     @property
     def settings(self) -> WorldSettings:
@@ -122,6 +169,10 @@ class World:
             )
         else:
             plan = Plan(now_ms, now_ms)  # webhook test mode: nothing is done
+        fate = None
+        if self.faults.active and delivery.test_status is None:
+            fate = self._fate(plan, now_ms, Facts(operation_id=operation_id, body=body, task=number))
+            plan = fate.plan
         task = Task(
             id=self._ids.task_id(self.seed, number),
             operation_id=operation_id,
@@ -139,8 +190,14 @@ class World:
         if delivery.test_status is Status.FAILED:
             task.outcome = Status.FAILED
             task.reason = "webhook test mode: the failure that was asked for"
+        if fate is not None:
+            task.course = fate.course
+            if fate.reason is not None:
+                task.outcome, task.reason = Status.FAILED, fate.reason
         self.tasks.add(task)
         self.created = number + 1
+        if delivery.webhook_url is not None or delivery.storage is not None:
+            self._owe(task)
         return task
 
     def poll(self, task: Task) -> int:
@@ -154,26 +211,41 @@ class World:
             milestone_ms = task.next_milestone_ms(clock.now_ms())
             if milestone_ms is not None:
                 clock.jump_to(milestone_ms)
+                if len(self.agenda):
+                    self._wake(self)
         task.polls += 1
         return clock.now_ms()
 
     def next_event_ms(self) -> int | None:
-        """When something happens next to any task; None when all have ended."""
+        """When something happens next to any task or falls due; None when nothing lies ahead."""
         return min(self._upcoming_ms(), default=None)
 
+    def ahead_ms(self) -> list[int]:
+        """The instants of everything that lies ahead of its tasks, and of the next errand."""
+        return list(self._upcoming_ms())
+
     def advance_to_next_event(self) -> int | None:
-        """Moves the clock to the next event and gives its instant; None when all tasks have ended."""
+        """Moves the clock to the next event and gives its instant; None when nothing lies ahead."""
         instant_ms = self.next_event_ms()
         if instant_ms is not None:
             self.clock.jump_to(instant_ms)
+            self._wake(self)
         return instant_ms
 
     def run_until_idle(self) -> int:
-        """Moves the clock to the end of the last task; gives the number of events passed."""
-        upcoming = list(self._upcoming_ms())
+        """Moves the clock to the end of the last task; gives the number of events passed.
+
+        What the ends lead to outside begins, and is not waited for: `Errands.run_until_idle` does.
+        """
+        upcoming = self.ahead_ms()
         if upcoming:
             self.clock.jump_to(max(upcoming))
+            self._wake(self)
         return len(upcoming)
+
+    def clock_moved(self) -> None:
+        """Its clock was moved or runs another way: what is due is carried out."""
+        self._wake(self)
 
     def end_task(self, task: Task, outcome: Status, reason: str = "") -> None:
         """Ends a task now; what was planned for it happens no more.
@@ -185,6 +257,8 @@ class World:
         task.end(now_ms, outcome, reason)
         if not task.delivery.dedicated:
             self.fleet.release(plan, now_ms)
+        if task.delivery.webhook_url is not None:
+            self._owe(task)
 
     def change(self, settings: WorldSettings) -> None:
         """Takes over settings; tasks that were planned keep their plans, and the workers that they keep busy."""
@@ -198,21 +272,42 @@ class World:
     def reset(self, tasks: TaskStore) -> None:
         """Forgets everything: the next task gets the first id again."""
         self.tasks = tasks
-        self.created = self.dropped = 0
+        self.agenda.clear()
+        self.created = self.dropped = self.calls = 0
         self._settings = self._initial
         self.fleet = Fleet(self._initial.fleet, self.seed)
         self.clock.reset(keep_time=False)
         self.findings.clear()
         self.journal.clear()
+        self.faults = self._new_plan()
+
+    def _new_plan(self) -> FaultPlan:
+        plan = FaultPlan(self.seed, in_a_row=self._settings.in_a_row, replay=self._replay)
+        if self._settings.faults:
+            plan.arm(self._settings.faults, self.clock.now_ms())
+        return plan
+
+    def _fate(self, plan: Plan, now_ms: int, facts: Facts) -> Fate:
+        position = str(facts.task)
+        return fate_of(plan, now_ms, lambda point: self.faults.decide(point, position, facts, now_ms))
+
+    def _owe(self, task: Task) -> None:
+        """Somebody outside waits for a task's end."""
+        if task.finished_ms < NEVER_MS:
+            self.agenda.enter(task.finished_ms, Ending(task))
+            self._wake(self)
 
     def _upcoming_ms(self) -> Iterator[int]:
         """The starts and ends that lie ahead. Looked up when asked: submits, which are many, keep no list of them."""
         now_ms = self.clock.now_ms()
+        due_ms = self.agenda.next_ms()
+        if due_ms is not None:
+            yield due_ms
         for task in self.tasks:
             if now_ms < task.finished_ms:
-                if now_ms < task.started_ms:
-                    yield task.started_ms
-                yield task.finished_ms
+                for at_ms, _ in task.events():
+                    if now_ms < at_ms:
+                        yield at_ms
 
 
 def redact_key(key: str) -> str:

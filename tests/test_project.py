@@ -28,6 +28,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LAYERS: dict[str, tuple[str, ...]] = {
     "openapi": (),
     "mockserver.core": (),
+    "mockserver.faults": ("mockserver.core",),
     "mockserver.pictures": ("mockserver.core",),
     "mockserver.parts": ("mockserver.core", "mockserver.pictures"),
     "mockserver.submissions": ("mockserver.core", "mockserver.pictures", "mockserver.parts", "openapi"),

@@ -49,47 +49,63 @@ def _change(call: Call) -> dict[str, Any]:
         call.own.clock.change(ClockMode.parse(call.body["mode"]))
     except ValueError as error:
         raise ControlError(400, "clock", str(error)) from None
+    call.own.clock_moved()
     return describe_clock(call.own)
 
 
-def _advance(call: Call) -> dict[str, Any]:
+async def _advance(call: Call) -> dict[str, Any]:
     body = call.body
     if ("seconds" in body) == ("duration" in body):
         raise ControlError(400, "body", "expected one of 'seconds' (a number) and 'duration' (text such as '90s')")
     try:
-        call.own.clock.advance(parse_duration_ms(body["seconds"] if "seconds" in body else body["duration"]))
+        by_ms = parse_duration_ms(body["seconds"] if "seconds" in body else body["duration"])
+        await _move_to(call, call.own.clock.now_ms() + by_ms)
     except ValueError as error:
         raise ControlError(400, "clock", str(error)) from None
     return describe_clock(call.own)
 
 
-def _advance_to_next_event(call: Call) -> dict[str, Any]:
-    passed = 0 if call.own.advance_to_next_event() is None else 1
+async def _move_to(call: Call, instant_ms: int) -> None:
+    """Moves the clock, and waits for the webhooks and uploads that fall due on the way.
+
+    Raises:
+        ValueError: the clock cannot go there.
+    """
+    await call.mock.errands.advance(call.own, instant_ms)
+    await call.mock.errands.settle(call.own)
+
+
+async def _advance_to_next_event(call: Call) -> dict[str, Any]:
+    passed = 0 if await call.mock.errands.advance_to_next_event(call.own) is None else 1
     return {**describe_clock(call.own), "events_passed": passed}
 
 
-def _run_until_idle(call: Call) -> dict[str, Any]:
-    passed = call.own.run_until_idle()
+async def _run_until_idle(call: Call) -> dict[str, Any]:
+    passed = await call.mock.errands.run_until_idle(call.own)
     return {**describe_clock(call.own), "events_passed": passed}
 
 
 def _freeze(call: Call) -> dict[str, Any]:
     call.own.clock.freeze()
+    call.own.clock_moved()
     return describe_clock(call.own)
 
 
 def _resume(call: Call) -> dict[str, Any]:
     call.own.clock.resume()
+    call.own.clock_moved()
     return describe_clock(call.own)
 
 
-def _set(call: Call) -> dict[str, Any]:
+async def _set(call: Call) -> dict[str, Any]:
     body = call.body
     if ("at" in body) == ("at_ms" in body):
         raise ControlError(400, "body", "expected one of 'at' (an ISO 8601 instant) and 'at_ms' (epoch milliseconds)")
     try:
         instant_ms = int(body["at_ms"]) if "at_ms" in body else _instant_ms(body["at"])
-        call.own.clock.set(instant_ms)
+        if instant_ms < call.own.clock.now_ms():
+            call.own.clock.set(instant_ms)  # says why it cannot
+        await _move_to(call, instant_ms)
     except ValueError as error:
         raise ControlError(400, "clock", str(error)) from None
     return describe_clock(call.own)
@@ -97,6 +113,7 @@ def _set(call: Call) -> dict[str, Any]:
 
 def _reset(call: Call) -> dict[str, Any]:
     call.own.clock.reset(keep_time=len(call.own.tasks) > 0)
+    call.own.clock_moved()
     return describe_clock(call.own)
 
 

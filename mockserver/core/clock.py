@@ -121,6 +121,12 @@ class Clock:
         """Whether polls move it (`auto`, and not frozen)."""
         return self.mode.kind is ClockKind.AUTO and not self._frozen
 
+    def wall_s_until(self, instant_ms: int) -> float | None:
+        """Seconds of the wall until the clock gets to an instant by itself; None when it stands."""
+        if self._rate == 0.0:
+            return None
+        return max(0, instant_ms - self.now_ms()) / self._rate / 1000.0
+
     def jump_to(self, instant_ms: int) -> None:
         """Moves forward to an instant; an instant that has passed changes nothing.
 

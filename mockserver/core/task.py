@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mockserver.core.course import NEVER_MS, STUCK_STEP_MS, Course
 from mockserver.core.recipe import ImageType
+from mockserver.core.storage import Storage
 
 
 class Status(StrEnum):
@@ -33,11 +35,12 @@ class Event(StrEnum):
     STARTED = "started"
     RENDERED = "rendered"
     BROKE = "broke"
+    FELL_BACK = "fell-back"
 
 
 TRANSITIONS: Mapping[Status, Mapping[Event, Status]] = {
     Status.QUEUED: {Event.STARTED: Status.PROCESSING, Event.BROKE: Status.FAILED},
-    Status.PROCESSING: {Event.RENDERED: Status.SUCCEED, Event.BROKE: Status.FAILED},
+    Status.PROCESSING: {Event.RENDERED: Status.SUCCEED, Event.BROKE: Status.FAILED, Event.FELL_BACK: Status.QUEUED},
     Status.SUCCEED: {},
     Status.FAILED: {},
 }
@@ -62,7 +65,7 @@ class Delivery:
         dedicated: `enterprise_plan.enabled`.
         webhook_url: where the event is to be posted.
         test_status: outcome of webhook test mode; no work is done.
-        storage: the bucket and prefix of `custom_storage.aws_s3`.
+        storage: the bucket of `custom_storage.aws_s3`; None: the mock keeps the pictures.
     """
 
     image_type: ImageType = ImageType.PNG
@@ -73,7 +76,7 @@ class Delivery:
     dedicated: bool = False
     webhook_url: str | None = None
     test_status: Status | None = None
-    storage: str | None = None
+    storage: Storage | None = None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -90,6 +93,8 @@ class Task:
         outcome: what it ends as.
         nsfw_confidences: the classifier's answers that its world was set to when it was submitted.
         polls: how often its result was asked for.
+        price_micro_usd: what it cost, in millionths of a US dollar.
+        course: what is special about it; None for an ordinary task.
     """
 
     id: str
@@ -107,6 +112,8 @@ class Task:
     reason: str = ""
     nsfw_confidences: tuple[float, ...] | None = None
     polls: int = 0
+    price_micro_usd: int = 0
+    course: Course | None = None
 
     @property
     def is_v2(self) -> bool:
@@ -115,33 +122,59 @@ class Task:
 
     def status_at(self, now_ms: int) -> Status:
         """The state at an instant."""
+        course = self.course
         if now_ms >= self.finished_ms:
-            return self.outcome
+            return self.outcome if course is None or not course.held else Status.PROCESSING
+        if course is not None and course.fell_back(now_ms):
+            return Status.QUEUED
         return Status.PROCESSING if now_ms >= self.started_ms else Status.QUEUED
 
+    def ended_at(self, now_ms: int) -> bool:
+        """Whether it has ended by an instant."""
+        return now_ms >= self.finished_ms and (self.course is None or not self.course.held)
+
+    def vanished_at(self, now_ms: int) -> bool:
+        """Whether it is unknown at an instant."""
+        return self.course is not None and self.course.vanished(now_ms)
+
     def events(self) -> list[tuple[int, Event]]:
-        """What happens to it and when, in order."""
+        """What happens to it and when, in order; what never happens is left out."""
         end = Event.RENDERED if self.outcome is Status.SUCCEED else Event.BROKE
         if self.started_ms >= self.finished_ms and end is Event.BROKE:
             return [(self.finished_ms, end)]  # ended before its work began
-        return [(self.started_ms, Event.STARTED), (self.finished_ms, end)]
+        found = [(self.started_ms, Event.STARTED), (self.finished_ms, end)]
+        if self.course is not None and self.course.back_ms is not None:
+            found[1:1] = [(self.course.back_ms, Event.FELL_BACK), (self.course.again_ms, Event.STARTED)]
+        return [(at_ms, event) for at_ms, event in found if at_ms < NEVER_MS]
 
     def progress_at(self, now_ms: int) -> float:
         """Share of the work done, in [0, 1]."""
+        course = self.course
         if now_ms >= self.finished_ms:
+            if course is not None and course.held:
+                return 0.99
             return 1.0 if self.outcome is Status.SUCCEED else 0.0
         if now_ms <= self.started_ms:
             return 0.0
+        if course is not None:
+            return course.progress(now_ms, self.started_ms, self.finished_ms)
         return (now_ms - self.started_ms) / (self.finished_ms - self.started_ms)
 
     def eta_ms_at(self, now_ms: int) -> int:
         """Milliseconds until the end, waiting included; 0 once it has ended."""
+        if self.course is not None:
+            return self.course.eta_ms(now_ms, self.started_ms, self.finished_ms)
         return max(0, self.finished_ms - now_ms)
 
     def next_milestone_ms(self, now_ms: int) -> int | None:
         """Where an `auto` clock jumps when the task is polled again: the middle of the work, then its end."""
         if now_ms >= self.finished_ms:
             return None
+        if self.finished_ms >= NEVER_MS:
+            return now_ms + STUCK_STEP_MS
+        course = self.course
+        if course is not None and course.back_ms is not None and now_ms < course.again_ms:
+            return course.back_ms if now_ms < course.back_ms else course.again_ms
         middle = self.started_ms + (self.finished_ms - self.started_ms + 1) // 2
         return middle if now_ms < middle else self.finished_ms
 
@@ -151,9 +184,12 @@ class Task:
         Raises:
             ValueError: it has ended already.
         """
-        if now_ms >= self.finished_ms:
+        if self.ended_at(now_ms):
             raise ValueError(f"task {self.id} has ended already ({self.outcome.value}): a finished task never changes")
         self.outcome = outcome
         self.reason = reason
         self.started_ms = min(self.started_ms, now_ms)
-        self.finished_ms = now_ms
+        self.finished_ms = min(self.finished_ms, now_ms)
+        if self.course is not None:
+            self.course.held = False
+            self.course.stuck_at = self.course.back_ms = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 
@@ -36,3 +37,8 @@ class FakeWall:
     def __call__(self) -> int:
         """The instant."""
         return self.now_ms
+
+
+async def wait(seconds: float) -> None:
+    """Waits for seconds of the wall; what holds an answer back or spaces uploads waits here."""
+    await asyncio.sleep(seconds)  # noqa: TID251  # the one place that sleeps

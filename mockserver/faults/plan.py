@@ -1,0 +1,246 @@
+"""A world's fault plan: asked at every point, it says whether something happens there and what.
+
+Decisions are functions of the world's seed, the rule and how often it was asked; each that lets something happen is
+written on the tape with its position, so that a run is repeated without the rules. Positions say where in the world's
+own history a decision fell (`result#17` is its 17th call), so other worlds cannot move them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from mockserver.core.chance import seed_of, unit
+from mockserver.faults.effects import Effect
+from mockserver.faults.points import ANSWERS, Point
+from mockserver.faults.rules import Facts, Rule
+
+DEFAULT_IN_A_ROW = 3
+"""Faults in a row that an operation of a world may suffer, so that a client that retries gets through."""
+MAX_FIRED = 10_000
+"""How many of the faults that happened a world remembers, and the tape of it."""
+MAX_TASKS = 10_000
+"""Tasks with rules of their own that are remembered."""
+
+_BOUND = frozenset((*ANSWERS, Point.WEBHOOK_ATTEMPT, Point.STORAGE_PUT))
+"""Points where a client, or we ourselves, try again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fired:
+    """A fault that happened.
+
+    Attributes:
+        at_ms: the world's instant.
+        position: where in the world's history, as the tape has it.
+        operation_id: whose call or task it was.
+        rule: id of the rule; None when the tape decided.
+    """
+
+    at_ms: int
+    point: Point
+    position: str
+    operation_id: str
+    rule: int | None
+    effect: Effect
+
+
+class Armed:
+    """A rule in force.
+
+    Attributes:
+        id: within its world.
+        since_ms: the world's instant when it was armed.
+        asked: how often everything fitted. fired: how often it happened.
+    """
+
+    __slots__ = ("asked", "fired", "id", "rule", "seed", "since_ms")
+
+    def __init__(self, id: int, rule: Rule, since_ms: int, seed: int) -> None:
+        self.id = id
+        self.rule = rule
+        self.since_ms = since_ms
+        self.seed = seed
+        self.asked = 0
+        self.fired = 0
+
+    def happens(self, facts: Facts, now_ms: int) -> bool:
+        """Whether it happens this time; counts."""
+        rule = self.rule
+        since_ms = now_ms - self.since_ms
+        if rule.after_ms is not None and since_ms < rule.after_ms:
+            return False
+        if rule.until_ms is not None and since_ms >= rule.until_ms:
+            return False
+        if not rule.match.fits(facts):
+            return False
+        self.asked += 1
+        if rule.nth is not None and self.asked != rule.nth:
+            return False
+        if rule.every is not None and self.asked % rule.every:
+            return False
+        if rule.times is not None and self.fired >= rule.times:
+            return False
+        return rule.probability is None or unit(self.seed, self.asked) < rule.probability
+
+    @property
+    def spent(self) -> bool:
+        """Whether it can never happen again."""
+        rule = self.rule
+        return (rule.nth is not None and self.asked >= rule.nth) or (
+            rule.times is not None and self.fired >= rule.times
+        )
+
+
+class FaultPlan:
+    """What goes wrong in one world.
+
+    Args:
+        seed: the world's; decides chances.
+        in_a_row: faults in a row that an operation may suffer; None: no bound.
+        replay: effects by position, from a tape; rules decide nothing then.
+
+    Attributes:
+        active: whether anything can happen; the hot path asks nothing else.
+        fired: the faults that happened, newest `MAX_FIRED` kept. total: how many in all.
+        suppressed: how many did not happen because of the bound.
+    """
+
+    __slots__ = (
+        "_armed", "_by_task", "_next_id", "_replay", "_seed", "_streaks", "active", "fired", "in_a_row", "suppressed",
+        "total",
+    )  # fmt: skip
+
+    def __init__(
+        self, seed: int, *, in_a_row: int | None = DEFAULT_IN_A_ROW, replay: Mapping[str, Effect] | None = None
+    ) -> None:
+        self._seed = seed
+        self._replay = replay
+        self.in_a_row = in_a_row
+        self._armed: dict[int, Armed] = {}
+        self._by_task: dict[int, list[Armed]] = {}
+        self._streaks: dict[str, int] = {}
+        self._next_id = 1
+        self.fired: deque[Fired] = deque(maxlen=MAX_FIRED)
+        self.total = 0
+        self.suppressed = 0
+        self.active = bool(replay)
+
+    @property
+    def replaying(self) -> bool:
+        """Whether a tape decides."""
+        return self._replay is not None
+
+    @property
+    def armed(self) -> list[Armed]:
+        """The rules in force, oldest first; those of single tasks apart."""
+        return list(self._armed.values())
+
+    def arm(self, rules: Iterable[Rule], now_ms: int) -> list[Armed]:
+        """Puts rules in force."""
+        made = [self._make(rule, now_ms) for rule in rules]
+        self._armed.update((armed.id, armed) for armed in made)
+        self._look()
+        return made
+
+    def arm_for_task(self, number: int, rules: Iterable[Rule], now_ms: int) -> None:
+        """Puts rules in force that concern one task only (its prompt asked for them)."""
+        self._by_task[number] = [self._make(rule, now_ms) for rule in rules]
+        while len(self._by_task) > MAX_TASKS:
+            del self._by_task[next(iter(self._by_task))]
+        self._look()
+
+    def disarm(self, id: int) -> bool:
+        """Takes a rule out of force; whether there was one."""
+        found = self._armed.pop(id, None) is not None
+        self._look()
+        return found
+
+    def disarm_all(self) -> int:
+        """Takes all rules out of force; how many there were."""
+        count = len(self._armed) + sum(map(len, self._by_task.values()))
+        self._armed.clear()
+        self._by_task.clear()
+        self._streaks.clear()
+        self._look()
+        return count
+
+    def decide(self, point: Point, position: str, facts: Facts, now_ms: int) -> Effect | None:
+        """Whether something happens, and what.
+
+        Args:
+            point: where.
+            position: where in the world's history: the call's number, the task's, the delivery's and attempt's.
+            facts: what rules can match.
+            now_ms: the world's instant.
+        """
+        where = f"{point.value}#{position}"
+        if self._replay is not None:
+            effect = self._replay.get(where)
+            if effect is not None:
+                self._happened(now_ms, point, where, facts, None, effect)
+            return effect
+        for armed in self._candidates(facts):
+            if armed.rule.point is point and armed.happens(facts, now_ms):
+                streak = self._streak(point, facts)
+                in_a_row = self._streaks.get(streak, 0)
+                if self.in_a_row is not None and point in _BOUND and in_a_row >= self.in_a_row:
+                    self.suppressed += 1
+                    return None
+                self._streaks[streak] = in_a_row + 1
+                armed.fired += 1
+                draws = _Draws(seed_of("draw", armed.seed, where))
+                effect = armed.rule.effect.resolved(draws)
+                self._happened(now_ms, point, where, facts, armed.id, effect)
+                return effect
+        return None
+
+    def passed(self, point: Point, facts: Facts) -> None:
+        """Nothing happened to a call, an attempt or an upload: the faults in a row are counted from 0 again."""
+        self._streaks.pop(self._streak(point, facts), None)
+
+    def _make(self, rule: Rule, now_ms: int) -> Armed:
+        id, self._next_id = self._next_id, self._next_id + 1
+        return Armed(id, rule, now_ms, seed_of("rule", self._seed, id))
+
+    def _candidates(self, facts: Facts) -> Iterator[Armed]:
+        if facts.task is not None and facts.task in self._by_task:
+            yield from self._by_task[facts.task]
+        yield from self._armed.values()
+
+    def _happened(self, now_ms: int, point: Point, where: str, facts: Facts, rule: int | None, effect: Effect) -> None:
+        self.total += 1
+        self.fired.append(
+            Fired(
+                at_ms=now_ms,
+                point=point,
+                position=where,
+                operation_id=facts.operation_id,
+                rule=rule,
+                effect=effect,
+            )
+        )
+
+    @staticmethod
+    def _streak(point: Point, facts: Facts) -> str:
+        if point in (Point.DOWNLOAD, Point.WEBHOOK_ATTEMPT, Point.STORAGE_PUT):
+            return f"{point.value} of task {facts.task}" if point is not Point.DOWNLOAD else point.value
+        return facts.operation_id
+
+    def _look(self) -> None:
+        self.active = bool(self._armed or self._by_task or self._replay)
+
+
+class _Draws:
+    """Numbers in [0, 1) of a seed, one after the other."""
+
+    __slots__ = ("_n", "_seed")
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._n = 0
+
+    def __call__(self) -> float:
+        self._n += 1
+        return unit(self._seed, self._n)
