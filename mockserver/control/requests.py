@@ -1,15 +1,27 @@
-"""Resources of a world's journal and findings. Without a key: the calls that carried no acceptable one."""
+"""Resources of the journal: list, find, verify, near misses, export. Without a key: the calls that carried none.
+
+What a pattern may say stands in `mockserver.watch.patterns` and on docs/journal.md.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-from mockserver.control.resource import Call, Resource, Schema
+from mockserver.control.problem import ControlError
+from mockserver.control.resource import Call, Resource, Schema, closed
 from mockserver.core.journal import BODY_BYTES, Entry, Journal
+from mockserver.watch.near import MAX_DIFFERENCES, Comparison, NearMiss, compare, nearest_operation
+from mockserver.watch.patterns import BadPattern, Pattern
 
 MAX_LISTED = 1000
+NEAR_MISSES = 3
+PICTURE_PREFIXES = ("/prod/", "/v2_prod/")
+"""Paths of pictures: they are of no operation, and yet of the contract."""
+HAR_BASE_URL = "http://mock"
+"""Of the URLs in an archive, where the settings name no public address."""
 
 _FILTERS: dict[str, Schema] = {
     "operation_id": {"type": "string"},
@@ -19,6 +31,118 @@ _FILTERS: dict[str, Schema] = {
     "contains": {"type": "string", "description": "Text in the request's body or query."},
     "after": {"type": "integer", "minimum": 0, "description": "Only entries with a higher number."},
 }
+_LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_LISTED}
+
+_EXPECTED: Schema = {"description": 'A value, or a condition such as {"<=": 100}; docs/journal.md has them all.'}
+_PATTERN: Schema = {
+    "type": "object",
+    "description": "What a request is expected to be; every field may be a value or a condition.",
+    "additionalProperties": False,
+    "properties": {
+        "operation_id": _EXPECTED,
+        "method": _EXPECTED,
+        "path": _EXPECTED,
+        "status": _EXPECTED,
+        "query": {"type": "object", "description": "Values of query parameters by name."},
+        "headers": {"type": "object", "description": "Values of the headers that the journal keeps, by name."},
+        "body": {"description": "A part of the request's JSON body."},
+        "answer": {"description": "A part of the answer's JSON body."},
+    },
+}
+
+_ENTRY: Schema = {
+    "type": "object",
+    "properties": {
+        "number": {"type": "integer", "minimum": 1},
+        "at_ms": {"type": "integer"},
+        "method": {"type": "string"},
+        "path": {"type": "string"},
+        "query": {"type": "string"},
+        "operation_id": {"type": ["string", "null"]},
+        "status": {"type": "integer"},
+        "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+        "request": {"description": "JSON where it is, else text; null: none."},
+        "request_bytes": {"type": "integer", "minimum": 0},
+        "answer": {"description": "JSON where it is, else text; null: none."},
+        "answer_bytes": {"type": "integer", "minimum": 0},
+        "findings": {"type": "integer", "minimum": 0},
+    },
+    "required": ["number", "at_ms", "method", "path", "query", "operation_id", "status", "headers", "request"],
+}
+_TOTAL: Schema = {"type": "integer", "minimum": 0}
+_ENTRIES = closed({"requests": {"type": "array", "items": _ENTRY}, "total": _TOTAL}, "requests", "total")
+_COUNT = closed({"count": _TOTAL}, "count")
+_CLEARED = closed({"cleared": _TOTAL}, "cleared")
+_NEAR_MISS = closed(
+    {
+        "request": _ENTRY,
+        "distance": {"type": "number", "minimum": 0},
+        "differences": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+    },
+    "request",
+    "distance",
+    "differences",
+)
+_LINES: Schema = {"type": "array", "items": {"type": "string"}}
+_NEAR_MISSES = closed(
+    {"near_misses": {"type": "array", "items": _NEAR_MISS}, "summary": _LINES, "found": _TOTAL},
+    "near_misses",
+    "summary",
+    "found",
+)
+_VERDICT = closed(
+    {
+        "verified": {"type": "boolean"},
+        "found": _TOTAL,
+        "message": {"type": "string"},
+        "near_misses": {"type": "array", "items": _NEAR_MISS},
+        "summary": _LINES,
+    },
+    "verified",
+    "found",
+    "message",
+    "near_misses",
+    "summary",
+)
+_UNMATCHED = closed(
+    {
+        "requests": {
+            "type": "array",
+            "items": closed(
+                {
+                    "request": _ENTRY,
+                    "nearest": closed(
+                        {"operation_id": {"type": "string"}, "method": {"type": "string"}, "path": {"type": "string"}},
+                        "operation_id",
+                        "method",
+                        "path",
+                    ),
+                    "message": {"type": "string"},
+                },
+                "request",
+                "nearest",
+                "message",
+            ),
+        },
+        "total": _TOTAL,
+    },
+    "requests",
+    "total",
+)
+_HAR = closed(
+    {
+        "log": {
+            "type": "object",
+            "properties": {
+                "version": {"const": "1.2"},
+                "creator": {"type": "object"},
+                "entries": {"type": "array", "items": {"type": "object"}},
+            },
+            "required": ["version", "creator", "entries"],
+        }
+    },
+    "log",
+)
 
 
 def describe_entry(entry: Entry) -> dict[str, Any]:
@@ -55,7 +179,7 @@ def _journal(call: Call) -> Journal:
     return call.world.journal if call.world is not None else call.mock.outside
 
 
-def _found(call: Call) -> list[Entry]:
+def _filtered(call: Call) -> list[Entry]:
     wanted = call.query
     contains = wanted["contains"].encode() if "contains" in wanted else None
     return [
@@ -70,44 +194,122 @@ def _found(call: Call) -> list[Entry]:
     ]
 
 
-def _list(call: Call) -> dict[str, Any]:
-    found = _found(call)
+def _compared(call: Call, pattern: Mapping[str, Any], near: int) -> Comparison:
+    try:
+        read = Pattern(pattern)
+    except BadPattern as error:
+        raise ControlError(400, "pattern", str(error)) from None
+    return compare(_journal(call), read, near)
+
+
+def _listed(call: Call, found: list[Entry] | tuple[Entry, ...]) -> dict[str, Any]:
     limit = call.query.get("limit", MAX_LISTED)
     return {"requests": [describe_entry(entry) for entry in found[-limit:]], "total": len(found)}
 
 
+def _near(miss: NearMiss) -> dict[str, Any]:
+    told = [str(one) for one in miss.differences[:MAX_DIFFERENCES]]
+    if len(miss.differences) > MAX_DIFFERENCES:
+        told.append(f"and {len(miss.differences) - MAX_DIFFERENCES} more")
+    return {"request": describe_entry(miss.entry), "distance": miss.distance, "differences": told}
+
+
+def _list(call: Call) -> dict[str, Any]:
+    return _listed(call, _filtered(call))
+
+
 def _count(call: Call) -> dict[str, Any]:
-    return {"count": len(_found(call))}
+    return {"count": len(_filtered(call))}
+
+
+def _find(call: Call) -> dict[str, Any]:
+    return _listed(call, _compared(call, call.body, 0).found)
+
+
+def _count_matching(call: Call) -> dict[str, Any]:
+    return {"count": len(_compared(call, call.body, 0).found)}
+
+
+def _near_misses(call: Call) -> dict[str, Any]:
+    compared = _compared(call, call.body["pattern"], call.body.get("limit", NEAR_MISSES))
+    return {
+        "near_misses": [_near(miss) for miss in compared.near],
+        "summary": list(compared.summary),
+        "found": len(compared.found),
+    }
+
+
+def _verify(call: Call) -> dict[str, Any]:
+    body = call.body
+    if "count" in body and ("at_least" in body or "at_most" in body):
+        raise ControlError(400, "body", "expected either count, or at_least and at_most")
+    least = body.get("count", body.get("at_least", 0 if "at_most" in body else 1))
+    most = body.get("count", body.get("at_most"))
+    if most is not None and most < least:
+        raise ControlError(400, "body", f"at_least: {least} is more than at_most, {most}")
+    compared = _compared(call, body["pattern"], NEAR_MISSES)
+    found = len(compared.found)
+    verified = found >= least and (most is None or found <= most)
+    too_few = found < least
+    expected = _range(least, most)
+    return {
+        "verified": verified,
+        "found": found,
+        "message": f"{found} found, as expected ({expected})" if verified else _failure(expected, found, compared),
+        "near_misses": [_near(miss) for miss in compared.near] if too_few else [],
+        "summary": list(compared.summary) if too_few else [],
+    }
+
+
+def _range(least: int, most: int | None) -> str:
+    if most == least:
+        return f"exactly {least}"
+    if most is None:
+        return f"at least {least}"
+    return f"at most {most}" if not least else f"{least} to {most}"
+
+
+def _failure(expected: str, found: int, compared: Comparison) -> str:
+    message = f"expected {expected} matching, found {found}"
+    if compared.near and not found:
+        nearest = compared.near[0]
+        shown = "; ".join(str(one) for one in nearest.differences[:3])
+        message += f"; the nearest is number {nearest.entry.number}: {shown}"
+    elif not compared.near and not found:
+        message += "; the journal is empty"
+    return message
+
+
+def _unmatched(call: Call) -> dict[str, Any]:
+    operations = {name: (one.method, one.path) for name, one in call.mock.document.operations.items()}
+    limit = call.query.get("limit", MAX_LISTED)
+    found = [
+        entry for entry in call.mock.outside if not entry.operation_id and not entry.path.startswith(PICTURE_PREFIXES)
+    ]
+    told = []
+    for entry in found[-limit:]:
+        nearest = nearest_operation(entry.method, entry.path, operations)
+        method, path = operations[nearest]
+        told.append(
+            {
+                "request": describe_entry(entry),
+                "nearest": {"operation_id": nearest, "method": method, "path": path},
+                "message": f"no operation {entry.method} {entry.path[:200]}; nearest: {method} {path}",
+            }
+        )
+    return {"requests": told, "total": len(found)}
+
+
+def _har(call: Call) -> dict[str, Any]:
+    from mockserver.watch.har import har  # only an export needs it
+
+    return har(_journal(call), call.mock.settings.public_base_url or HAR_BASE_URL)
 
 
 def _clear(call: Call) -> dict[str, Any]:
     journal = _journal(call)
     cleared = len(journal)
     journal.clear()
-    return {"cleared": cleared}
-
-
-def _findings(call: Call) -> dict[str, Any]:
-    findings = call.own.findings
-    return {
-        "findings": [
-            {
-                "code": finding.code.value,
-                "name": finding.code.name.lower().replace("_", "-"),
-                "where": finding.where,
-                "message": finding.message,
-                "because": list(finding.because),
-                "count": count,
-            }
-            for finding, count in findings.counted()
-        ],
-        "dropped": findings.dropped,
-    }
-
-
-def _clear_findings(call: Call) -> dict[str, Any]:
-    cleared = len(call.own.findings.counted())
-    call.own.findings.clear()
     return {"cleared": cleared}
 
 
@@ -119,7 +321,8 @@ REQUEST_RESOURCES: tuple[Resource, ...] = (
         summary="The journal, oldest first; without a key, the calls that carried no acceptable one.",
         handler=_list,
         key="optional",
-        query={**_FILTERS, "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LISTED}},
+        query={**_FILTERS, "limit": _LIMIT},
+        answer=_ENTRIES,
     ),
     Resource(
         method="GET",
@@ -129,6 +332,75 @@ REQUEST_RESOURCES: tuple[Resource, ...] = (
         handler=_count,
         key="optional",
         query=_FILTERS,
+        answer=_COUNT,
+    ),
+    Resource(
+        method="POST",
+        path="/requests/find",
+        operation_id="findRequests",
+        summary="The journal entries that a JSON pattern matches, oldest first.",
+        handler=_find,
+        key="optional",
+        query={"limit": _LIMIT},
+        body=_PATTERN,
+        answer=_ENTRIES,
+    ),
+    Resource(
+        method="POST",
+        path="/requests/count",
+        operation_id="countMatchingRequests",
+        summary="How many journal entries a JSON pattern matches.",
+        handler=_count_matching,
+        key="optional",
+        body=_PATTERN,
+        answer=_COUNT,
+    ),
+    Resource(
+        method="POST",
+        path="/requests/verify",
+        operation_id="verifyRequests",
+        summary="Whether a pattern matches as often as expected (at least once unless told); if not, what came near.",
+        handler=_verify,
+        key="optional",
+        body=closed(
+            {
+                "pattern": _PATTERN,
+                "count": {"type": "integer", "minimum": 0},
+                "at_least": {"type": "integer", "minimum": 0},
+                "at_most": {"type": "integer", "minimum": 0},
+            },
+            "pattern",
+        ),
+        answer=_VERDICT,
+    ),
+    Resource(
+        method="POST",
+        path="/requests/near-misses",
+        operation_id="nearMisses",
+        summary="The entries nearest to a pattern that do not match it, with the differences in words.",
+        handler=_near_misses,
+        key="optional",
+        body=closed({"pattern": _PATTERN, "limit": {"type": "integer", "minimum": 1, "maximum": 100}}, "pattern"),
+        answer=_NEAR_MISSES,
+    ),
+    Resource(
+        method="GET",
+        path="/requests/unmatched",
+        operation_id="listUnmatchedRequests",
+        summary="Calls of paths and methods that no operation has, with the operation that each nearly was.",
+        handler=_unmatched,
+        key="none",
+        query={"limit": _LIMIT},
+        answer=_UNMATCHED,
+    ),
+    Resource(
+        method="GET",
+        path="/requests.har",
+        operation_id="exportRequests",
+        summary="The whole journal as an HTTP archive (HAR 1.2).",
+        handler=_har,
+        key="optional",
+        answer=_HAR,
     ),
     Resource(
         method="DELETE",
@@ -137,19 +409,6 @@ REQUEST_RESOURCES: tuple[Resource, ...] = (
         summary="Clears the journal.",
         handler=_clear,
         key="optional",
-    ),
-    Resource(
-        method="GET",
-        path="/findings",
-        operation_id="listFindings",
-        summary="What the key's client did that is not documented, counted.",
-        handler=_findings,
-    ),
-    Resource(
-        method="DELETE",
-        path="/findings",
-        operation_id="clearFindings",
-        summary="Clears the findings.",
-        handler=_clear_findings,
+        answer=_CLEARED,
     ),
 )

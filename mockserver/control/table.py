@@ -5,6 +5,7 @@ from __future__ import annotations
 from mockserver.control.clock import CLOCK_RESOURCES
 from mockserver.control.coverage import COVERAGE_RESOURCES
 from mockserver.control.faults import FAULT_RESOURCES
+from mockserver.control.findings import FINDING_RESOURCES
 from mockserver.control.requests import REQUEST_RESOURCES
 from mockserver.control.resource import Resource
 from mockserver.control.server import SERVER_RESOURCES
@@ -18,5 +19,6 @@ RESOURCES: tuple[Resource, ...] = (
     *TASK_RESOURCES,
     *FAULT_RESOURCES,
     *REQUEST_RESOURCES,
+    *FINDING_RESOURCES,
     *COVERAGE_RESOURCES,
 )

@@ -9,25 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from enum import StrEnum
+
+from mockserver.core.codes import CATALOGUE, About, Code, Level
+
+__all__ = ["CATALOGUE", "MAX_TEXT", "About", "Code", "Finding", "Findings", "Level"]
 
 MAX_TEXT = 1000
 """Characters of `Finding.where` and `Finding.message` that are kept."""
-
-
-class Code(StrEnum):
-    """What kind of finding; codes keep their meaning."""
-
-    UNDOCUMENTED_KEY_FORM = "NV405"
-    TOLERATED_REQUEST = "NV401"
-    UNDOCUMENTED_PARAMETER = "NV406"
-    UNEXPECTED_CONTENT_TYPE = "NV407"
-    UNDOCUMENTED_MEANING = "NV408"
-    BASE_MODEL_MISMATCH = "NV409"
-    DEPRECATED_VERSION = "NV403"
-    KEY_SENT_TO_IMAGE_HOST = "NV201"
-    EXPIRED_LINK = "NV203"
-    NOT_SIMULATED = "NV900"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +33,11 @@ class Finding:
     where: str
     message: str
     because: tuple[str, ...] = ()
+
+    @property
+    def level(self) -> Level:
+        """How bad it is."""
+        return CATALOGUE[self.code].level
 
 
 class Findings:

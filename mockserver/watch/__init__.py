@@ -1,0 +1,1 @@
+"""What the client did: patterns over the journal, near misses, findings over sequences, exports."""
