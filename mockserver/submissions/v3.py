@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.findings import Code
 from mockserver.core.recipe import DEFAULT_STEPS, ControlUnit, Hires, ImageType, IpAdapter, Lora, Recipe, Refiner
+from mockserver.core.storage import MAX_PATH_BYTES, Storage, is_bucket, is_path, is_region
 from mockserver.core.task import Delivery, Status, TaskType
 from mockserver.submissions.submission import (
     RANDOM_SEED,
@@ -82,16 +83,8 @@ def read_delivery(extra: Mapping[str, Any], context: Context) -> Delivery:
     """Reads `extra`, the same object for every v3 submit operation."""
     webhook = extra.get("webhook") or {}
     test_mode = webhook.get("test_mode") or {}
-    s3 = (extra.get("custom_storage") or {}).get("aws_s3") or {}
-    storage = None
-    if s3:
-        _check_storage_path(s3["path"])
-        storage = f"s3://{s3['bucket']}/{s3['path'].strip('/')}"
-        context.note(
-            Code.NOT_SIMULATED,
-            "extra.custom_storage",
-            "this version keeps the pictures itself: nothing is put into the bucket",
-        )
+    s3 = (extra.get("custom_storage") or {}).get("aws_s3")
+    storage = _storage(s3) if s3 else None
     if webhook:
         _check_webhook_url(webhook["url"])
         context.note(Code.NOT_SIMULATED, "extra.webhook", "this version accepts the URL and sends nothing to it")
@@ -252,10 +245,29 @@ def _check_webhook_url(url: str) -> None:
         )
 
 
+def _storage(s3: Json) -> Storage:
+    """The bucket of `custom_storage.aws_s3`; whether it exists shows when the pictures are put there."""
+    where = "extra.custom_storage.aws_s3"
+    region, bucket, path = s3["region"], s3["bucket"], s3["path"]
+    _check_storage_path(path)
+    if not is_bucket(bucket):
+        raise Refusal(
+            Reason.INVALID_REQUEST_BODY,
+            f"{where}.bucket: {bucket[:80]!r} is no name of a bucket, as 'my-pictures' is: "
+            "1 to 255 letters, digits, dots, hyphens or underscores",
+        )
+    if not is_region(region):
+        raise Refusal(
+            Reason.INVALID_REQUEST_BODY, f"{where}.region: {region[:80]!r} is no AWS region, as 'us-east-2' is"
+        )
+    return Storage(region, bucket, path.strip("/"), bool(s3.get("save_to_path_directly")))
+
+
 def _check_storage_path(path: str) -> None:
-    """A prefix in a bucket: printable, no step upwards, no URL."""
-    if not path or "://" in path or ".." in path.split("/") or not path.isprintable():
+    """A prefix in a bucket."""
+    if not is_path(path):
         raise Refusal(
             Reason.INVALID_CUSTOM_OUTPUT_PATH,
-            f"extra.custom_storage.aws_s3.path: {path[:80]!r} is no path inside a bucket, as '/' or 'out/' is",
+            f"extra.custom_storage.aws_s3.path: {path[:80]!r} is no path inside a bucket, as '/' or 'out/' is: "
+            f"printable, at most {MAX_PATH_BYTES} bytes, no '.' or '..' between slashes, no URL",
         )

@@ -9,7 +9,8 @@ The rules (facts of the pages, C-numbers of docs/contradictions.md):
 
     model family      an IP-Adapter fits the base model of the checkpoint; in the strict reading a control unit does too
     transparency      needs an SDXL checkpoint (C46; that it needs png is in the schema)
-    storage path      a path inside a bucket: not empty, printable, no `..`, no URL
+    storage path      a path inside a bucket: not empty, printable, at most 900 bytes, no `.` or `..` step, no URL
+    storage names     a bucket and a region that a host and a path can hold
     init_images       names at least one picture
     empty picture     "" is no picture; only a v2 mask may be empty (C52)
     hr_resize         a hires target has no negative side
@@ -18,6 +19,7 @@ The rules (facts of the pages, C-numbers of docs/contradictions.md):
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +28,9 @@ from openapi.catalogue import Catalogue, Kind
 
 SD15_CHECKPOINT = "dreamshaper_8_93211.safetensors"
 SDXL_CHECKPOINT = "sd_xl_base_1.0.safetensors"
+
+_BUCKET = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}")
+_REGION = re.compile(r"(?=.*[A-Za-z-])[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 Json = dict[str, Any]
 
@@ -50,9 +55,11 @@ class CrossRules:
             return "model family"
         if picture.get("enable_transparent_background") and not is_sdxl:
             return "transparency"
-        path = _storage_path(body)
-        if path is not None and not _is_path(path):
+        storage = _storage(body)
+        if storage and not _is_path(storage["path"]):
             return "storage path"
+        if storage and not (_BUCKET.fullmatch(storage["bucket"]) and _REGION.fullmatch(storage["region"])):
+            return "storage names"
         if picture.get("init_images") == []:
             return "init_images"
         if any(holder[key] == "" for holder, key in _pictures(picture)):
@@ -78,9 +85,13 @@ class CrossRules:
         if picture.get("enable_transparent_background") and not wanted:
             picture["enable_transparent_background"] = False
         _keep_family(picture, wanted)
-        path = _storage_path(body)
-        if path is not None and not _is_path(path):
-            body["extra"]["custom_storage"]["aws_s3"]["path"] = "/"
+        storage = _storage(body)
+        if storage and not _is_path(storage["path"]):
+            storage["path"] = "/"
+        if storage and not _BUCKET.fullmatch(storage["bucket"]):
+            storage["bucket"] = "pictures"
+        if storage and not _REGION.fullmatch(storage["region"]):
+            storage["region"] = "us-east-2"
         if picture.get("init_images") == []:
             picture["init_images"] = [picture_base64]
         for holder, key in _pictures(picture):
@@ -136,11 +147,14 @@ def _keep_family(picture: Json, is_sdxl: bool) -> None:
             holder[key] = None
 
 
-def _storage_path(body: Json) -> str | None:
-    storage = ((body.get("extra") or {}).get("custom_storage") or {}).get("aws_s3") or {}
-    path: str | None = storage.get("path")
-    return path
+def _storage(body: Json) -> Json:
+    """The `aws_s3` of a v3 body, changed in place by `repaired`; empty where there is none."""
+    found: Json = ((body.get("extra") or {}).get("custom_storage") or {}).get("aws_s3") or {}
+    return found
 
 
 def _is_path(path: str) -> bool:
-    return bool(path) and "://" not in path and ".." not in path.split("/") and path.isprintable()
+    steps = path.split("/")
+    if not path or "://" in path or "." in steps or ".." in steps or not path.isprintable():
+        return False
+    return len(path.encode()) <= 900

@@ -10,6 +10,7 @@ from hypothesis import given
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.findings import Code
 from mockserver.core.recipe import ControlUnit, Hires, ImageType, IpAdapter, Lora, Recipe, Refiner
+from mockserver.core.storage import Storage
 from mockserver.core.task import Delivery, Status, TaskType
 from mockserver.submissions.submission import RANDOM_SEED, shared_delivery
 from openapi.document import Reading
@@ -161,7 +162,7 @@ def test_every_field_of_a_txt2img_request_reaches_the_recipe() -> None:
         dedicated=True,
         webhook_url="https://client.test/events",
         test_status=Status.FAILED,
-        storage="s3://pictures/out",
+        storage=Storage("us-east-2", "pictures", "out", directly=True),
     )
 
 
@@ -473,19 +474,50 @@ def test_fields_that_no_page_names_are_ignored_with_a_finding() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "storage"),
-    [("/", "s3://b/"), ("out", "s3://b/out"), ("/a/b/", "s3://b/a/b"), ("a..b/c", "s3://b/a..b/c")],
+    ("path", "prefix"),
+    [("/", ""), ("out", "out"), ("/a/b/", "a/b"), ("a..b/c", "a..b/c")],
 )
-def test_a_storage_path_is_a_prefix_in_a_bucket(path: str, storage: str) -> None:
-    """The sample value is `/`; that nothing is put there is said."""
+def test_a_storage_path_is_a_prefix_in_a_bucket(path: str, prefix: str) -> None:
+    """The sample value is `/`."""
     extra = {"custom_storage": {"aws_s3": {"region": "us-east-2", "bucket": "b", "path": path}}}
     submission = read(TXT, txt2img(extra), strict=True)
 
-    assert submission.delivery.storage == storage
-    assert codes(submission) == [Code.NOT_SIMULATED]
+    assert submission.delivery.storage == Storage("us-east-2", "b", prefix, directly=False)
 
 
-@pytest.mark.parametrize("path", ["", "../up", "a/../b", "s3://other/x", "https://h/x", "a\nb", "\x00"])
+@pytest.mark.parametrize(("flag", "directly"), [({}, False), (False, False), (None, False), (True, True)])
+def test_files_lie_below_the_path_unless_they_are_to_lie_in_it(flag: object, directly: bool) -> None:
+    """V3-STORAGE-005 and 006; null is tolerated as absent."""
+    s3 = {"region": "us-east-2", "bucket": "b", "path": "out"}
+    if flag != {}:
+        s3["save_to_path_directly"] = flag  # type: ignore[assignment]  # what JSON holds
+    storage = read(TXT, txt2img({"custom_storage": {"aws_s3": s3}})).delivery.storage
+
+    assert storage is not None
+    assert storage.directly is directly
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("bucket", ""),
+        ("bucket", "a/b"),
+        ("bucket", "x" * 256),
+        ("region", ""),
+        ("region", "evil.test"),
+        ("region", "a b"),
+    ],
+)
+def test_names_that_no_bucket_or_region_has_are_refused(field: str, value: str) -> None:
+    """They become part of a host or a path; in both readings, with the field's name."""
+    extra = {"custom_storage": {"aws_s3": {"region": "us-east-2", "bucket": "b", "path": "/", field: value}}}
+    for strict in (False, True):
+        found = refusal(TXT, txt2img(extra), strict=strict)
+        assert found.reason is Reason.INVALID_REQUEST_BODY
+        assert found.message.startswith(f"extra.custom_storage.aws_s3.{field}: ")
+
+
+@pytest.mark.parametrize("path", ["", "../up", "a/../b", "s3://other/x", "https://h/x", "a\nb", "\x00", "x" * 901])
 def test_a_storage_path_that_leads_elsewhere_is_refused(path: str) -> None:
     """INVALID_CUSTOM_OUTPUT_PATH, in both readings."""
     extra = {"custom_storage": {"aws_s3": {"region": "us-east-2", "bucket": "b", "path": path}}}
