@@ -200,7 +200,7 @@ def test_nobody_there_is_an_error() -> None:
     [
         hangs,
         says(b"HTTP/1.1 100 Continue\r\n\r\n"),
-        never_ends(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+        never_ends(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 1000),
     ],
     ids=["silence", "only 100", "headers without end"],
 )
