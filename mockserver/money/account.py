@@ -156,7 +156,8 @@ class Account:
         if settings.concurrency is not None and (count := unfinished()) >= settings.concurrency:
             end_ms = next_end_ms() if next_end_ms else None
             raise self._too_many(
-                f"{counted(count, 'task')} {'has' if count == 1 else 'have'} not ended; at most {settings.concurrency} at a time",
+                f"{counted(count, 'task')} {'has' if count == 1 else 'have'} not ended; "
+                f"at most {settings.concurrency} at a time",
                 None if end_ms is None else end_ms - now_ms,
             )
         left = self.left_micro_usd
@@ -197,8 +198,8 @@ class Account:
         wait_ms = window.wait_ms(pictures, limit, now_ms)
         if wait_ms:
             raise self._too_many(
-                f"{counted(window.used_at(now_ms), 'picture')} of {operation_id} in the last minute, and this call asks for "
-                f"{pictures}; at most {limit} a minute",
+                f"{counted(window.used_at(now_ms), 'picture')} of {operation_id} in the last minute, "
+                f"and this call asks for {pictures}; at most {limit} a minute",
                 wait_ms,
             )
 
