@@ -47,7 +47,7 @@ _ABOUT: dict[Dimension, tuple[str, int, str]] = {
     Dimension.V2_CODES: ("v2 codes", 5, "each documented code other than 0"),
     Dimension.STATES: ("Task states", 5, "each state, as an answer to a poll"),
     Dimension.TRANSITIONS: ("Transitions", 5, "each change of state between two polls of a task"),
-    Dimension.OUTCOMES: ("Outcomes handled", 10, "each end that a client saw and then stopped polling"),
+    Dimension.OUTCOMES: ("Outcomes", 10, "each end that a client saw and then stopped polling"),
     Dimension.FAULTS: ("Faults survived", 10, "a fault happened, and the client got through afterwards"),
     Dimension.WEBHOOKS: ("Webhooks", 5, "how deliveries ended, and both outcomes of test mode"),
     Dimension.LINKS: ("Picture links", 5, "pictures opened by format, expired links, links renewed"),

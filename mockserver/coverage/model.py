@@ -339,7 +339,7 @@ def _webhooks(bodies: Mapping[str, tuple[Field, ...]]) -> Iterator[Item]:
             "v3",
             f"test-mode={word}",
             group="test mode",
-            label=f"test mode, {word}",
+            label=str(word),
             test=f"Let test mode deliver {word}.",
             example=json.dumps(example),
         )

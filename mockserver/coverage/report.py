@@ -88,13 +88,13 @@ class Next:
     Attributes:
         item: what it would cover.
         gain: what that adds to the overall share.
-        alike: how many other items of the group were not seen either.
+        alike: labels of the other items of the group that were not seen either.
         happened: how often the fault happened without being survived.
     """
 
     item: Item
     gain: Fraction
-    alike: int
+    alike: tuple[str, ...]
     happened: int = 0
 
 
@@ -127,20 +127,32 @@ class Judgement:
         return next((total for total in self.totals if total.dimension is dimension), None)
 
     def next_tests(self, limit: int = 20) -> list[Next]:
-        """What to test next: the most valuable uncovered item of each group, once what it needs is covered."""
+        """What to test next: one uncovered item of each group, once what it needs is covered.
+
+        First come faults that happened and that nobody was seen to get through, then what adds most, and of equals
+        what nothing of its group was seen of.
+        """
         counts = {row.item.key: row.count for total in self.totals for row in total.rows}
         weight = sum(total.dimension.weight for total in self.totals) or 1
-        found = []
+        happened = self.report.happened
+        found: list[tuple[tuple[bool, Fraction, bool], Next]] = []
         for total in self.totals:
             whole = sum((Fraction(1, row.item.share) for row in total.rows), Fraction())
             for rows in total.groups.values():
                 missing = [row.item for row in rows if row.count == 0 and counts.get(row.item.needs, 1) > 0]
-                if missing and total.dimension.weight:
-                    gain = Fraction(total.dimension.weight, missing[0].share * weight) / whole
-                    happened = self.report.happened.get(missing[0].key, 0)
-                    found.append(Next(item=missing[0], gain=gain, alike=len(missing) - 1, happened=happened))
-        found.sort(key=lambda one: -one.gain)  # stable: equal ones stay in the order of the document
-        return found[:limit]
+                if not missing or not total.dimension.weight:
+                    continue
+                item = next((one for one in missing if one.key in happened), missing[0])
+                one = Next(
+                    item=item,
+                    gain=Fraction(total.dimension.weight, item.share * weight) / whole,
+                    alike=tuple(other.label for other in missing if other is not item),
+                    happened=happened.get(item.key, 0),
+                )
+                begun = any(row.count for row in rows)
+                found.append(((one.happened == 0, -one.gain, begun), one))
+        found.sort(key=lambda pair: pair[0])  # stable: equal ones stay in the order of the document
+        return [one for _, one in found[:limit]]
 
     def _totals(self) -> Iterator[Total]:
         by_dimension: dict[Dimension, list[Row]] = {dimension: [] for dimension in Dimension}

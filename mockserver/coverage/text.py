@@ -12,6 +12,7 @@ from mockserver.coverage.report import Judgement, Next, Report, Total, Versions,
 BAR = 24
 WIDTH = 100
 NEXT_TESTS = 10
+SHOWN_ALIKE = 4
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -45,9 +46,9 @@ def notes(one: Next) -> list[str]:
         times = "once" if one.happened == 1 else f"{one.happened} times"
         found.append(f"This fault happened {times}, and the client was not seen to get through it.")
     if one.alike:
-        others = "1 other" if one.alike == 1 else f"{one.alike} others"
-        verb = "is" if one.alike == 1 else "are"
-        found.append(f"{others} of {one.item.group} {verb} missing too.")
+        rest = len(one.alike) - SHOWN_ALIKE
+        more = f" and {rest} more" if rest > 0 else ""
+        found.append(f"Also missing: {', '.join(one.alike[:SHOWN_ALIKE])}{more}.")
     return found
 
 

@@ -78,7 +78,7 @@ def as_json(report: Report, versions: Versions = Versions.AUTO) -> dict[str, Any
                 "test": one.item.test,
                 "example": one.item.example,
                 "gain": float(round(one.gain * 100, 3)),
-                "alike": one.alike,
+                "alike": len(one.alike),
             }
             for one in judged.next_tests(NEXT_TESTS)
         ],
