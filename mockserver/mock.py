@@ -15,6 +15,7 @@ from mockserver.core.links import LinkSigner
 from mockserver.core.recipe import Recipe
 from mockserver.core.task import Task
 from mockserver.errands import Errands
+from mockserver.money.prices import PriceTable, shipped_prices
 from mockserver.parts.ids import Ids, SeededIds
 from mockserver.parts.inputs import InputStore, MemoryInputs
 from mockserver.parts.renderer import ReceiptRenderer, Renderer
@@ -23,7 +24,7 @@ from mockserver.parts.wall import SystemWall, wait
 from mockserver.settings import Settings
 from mockserver.submissions.submission import Submission
 from mockserver.world import Errand, World, WorldSettings
-from openapi.catalogue import Catalogue
+from openapi.catalogue import Catalogue, Kind
 from openapi.document import Document
 
 
@@ -76,6 +77,7 @@ class Mock:
         self.pause = parts.pause
         self.errands = Errands(self._carry_out)
         self.forgotten_worlds = 0
+        self._prices: PriceTable | None = None
         self._new_tasks = parts.new_tasks
         self._worlds: OrderedDict[str, World] = OrderedDict()
         self._owners: dict[str, World] = {}
@@ -103,21 +105,39 @@ class Mock:
         """Accepts a submission within the bounds.
 
         Raises:
-            Refusal: CREATE_TASK_FAILED, when the bound is reached by tasks that have not ended.
+            Refusal: CREATE_TASK_FAILED, when the bound is reached by tasks that have not ended; or what the world's
+                account says.
         """
-        limits = self.settings.limits
+        limits, recipe, delivery = self.settings.limits, submission.recipe, submission.delivery
+        prices = self._prices or self.prices
+        is_sdxl = prices.by_family and self._is_sdxl(recipe.model)
+        price_micro_usd = prices.total_micro_usd(operation_id, recipe, delivery, is_sdxl=is_sdxl)
+        if not world.account.idle:
+            world.check_account(operation_id, recipe.count, price_micro_usd)
         while len(self._owners) >= limits.tasks or self._task_bytes + len(body) > limits.task_bytes:
             self._drop_a_task(world)
         task = world.submit(
             operation_id=operation_id,
             type=submission.type,
-            recipe=submission.recipe,
-            delivery=submission.delivery,
+            recipe=recipe,
+            delivery=delivery,
             body=body,
+            price_micro_usd=price_micro_usd,
         )
         self._owners[task.id] = world
         self._task_bytes += len(body)
         return task
+
+    @property
+    def prices(self) -> PriceTable:
+        """What things cost; read at the first submit."""
+        if self._prices is None:
+            self._prices = shipped_prices()
+        return self._prices
+
+    def _is_sdxl(self, name: str) -> bool:
+        found = self.catalogue.find(name, Kind.CHECKPOINT)
+        return found is not None and found.model.is_sdxl
 
     def cached_picture(self, task: Task, index: int) -> bytes | None:
         """The file of a task's picture if it was drawn a moment ago."""

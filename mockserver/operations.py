@@ -112,6 +112,8 @@ def _poll(call: Call) -> tuple[Task, int]:
     if world.faults.active:
         facts = Facts(operation_id=call.operation.operation_id, body=task.body, task=task.number)
         call.trouble(Point.RESULT, facts)
+    if world.verdicts.pending:
+        world.verdicts.learned(task.id)
     return task, world.poll(task)
 
 

@@ -6,13 +6,20 @@ from dataclasses import replace
 from functools import cache
 
 from mockserver.calls import Call, dump_body, parse_body, read_body
+from mockserver.core.errors import Refusal
+from mockserver.core.findings import Code, Finding
 from mockserver.core.recipe import Recipe
 from mockserver.core.task import Task
+from mockserver.faults.breaks import hides_task
+from mockserver.faults.effects import LOSING, Effect
 from mockserver.faults.points import Point
 from mockserver.faults.rules import Facts
 from mockserver.mock import Mock
+from mockserver.money.fingerprint import fingerprint
+from mockserver.money.verdicts import VerdictKind
 from mockserver.submissions.inputs import Pictures, StoredPictures, SubmittedPictures
 from mockserver.submissions.submission import Context, Reader
+from mockserver.trouble import Disturbed
 
 
 def submit(call: Call) -> Task:
@@ -27,18 +34,49 @@ def submit(call: Call) -> Task:
     submission = _reader(operation_id)(body, _context(operation_id, mock, pictures))
     call.findings.extend(submission.findings)
     kept = dump_body(body) if pictures.taken else call.body
-    world = call.world
-    facts = None
-    if world.faults.active:
-        facts = Facts(operation_id=operation_id, body=kept, task=world.created)
-        call.trouble(Point.SUBMIT_BEFORE, facts)
-    if submission.delivery.webhook_url is not None:
+    world, delivery = call.world, submission.delivery
+    if delivery.webhook_url is not None:
         world.base_url = call.base_url
-    task = mock.submit(world, operation_id, submission, kept)
+    facts = Facts(operation_id=operation_id, body=kept, task=world.created) if world.faults.active else None
+    try:
+        if facts is not None:
+            call.trouble(Point.SUBMIT_BEFORE, facts)
+        task = mock.submit(world, operation_id, submission, kept)
+    except (Disturbed, Refusal) as refused:
+        how = str(refused.effect) if isinstance(refused, Disturbed) else refused.reason.value
+        world.verdicts.refused_before_commit(fingerprint(operation_id, kept), world.clock.now_ms(), how)
+        raise
     pictures.keep()
+    if world.verdicts.pending:
+        _judge_repeat(call, task)
     if facts is not None:
-        call.trouble(Point.SUBMIT_AFTER_COMMIT, facts)
+        effect = call.trouble(Point.SUBMIT_AFTER_COMMIT, facts)
+        if effect is not None:
+            _note_loss(call, task, effect)
     return task
+
+
+def _judge_repeat(call: Call, task: Task) -> None:
+    """A submission may repeat one whose answer was lost: that is paid twice."""
+    verdict = call.world.verdicts.submitted(
+        fingerprint(task.operation_id, task.body), task.id, task.submitted_ms, task.price_micro_usd
+    )
+    if verdict is not None and verdict.kind is VerdictKind.DOUBLE_SPEND:
+        call.findings.append(Finding(Code.RETRIED_UNKNOWN_OUTCOME, task.operation_id, verdict.message))
+
+
+def _note_loss(call: Call, task: Task, effect: Effect) -> None:
+    """The task is made and paid; whether the client learns of it is another matter."""
+
+    def lost() -> None:
+        call.world.verdicts.lost(
+            fingerprint(task.operation_id, task.body), task.id, task.submitted_ms, task.price_micro_usd, str(effect)
+        )
+
+    if effect.kind in LOSING or hides_task(effect):
+        lost()
+    else:
+        call.on_gone = lost
 
 
 def recipe_of(task: Task, mock: Mock) -> Recipe:

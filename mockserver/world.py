@@ -23,6 +23,9 @@ from mockserver.faults.effects import Effect
 from mockserver.faults.fate import Fate, fate_of
 from mockserver.faults.plan import DEFAULT_IN_A_ROW, FaultPlan
 from mockserver.faults.rules import Facts, Rule
+from mockserver.money.account import NO_LIMITS, Account, AccountSettings
+from mockserver.money.ledger import Ledger
+from mockserver.money.verdicts import Verdicts
 from mockserver.parts.ids import Ids
 from mockserver.parts.store import TaskStore
 
@@ -55,6 +58,7 @@ class WorldSettings:
         nsfw_confidences: the classifier's answers in picture order, repeated; None: by prompt and seed.
         faults: rules in force from its start.
         in_a_row: faults in a row that an operation may suffer; None: no bound.
+        account: what its account refuses.
     """
 
     clock: ClockMode
@@ -62,6 +66,7 @@ class WorldSettings:
     nsfw_confidences: tuple[float, ...] | None = None
     faults: tuple[Rule, ...] = ()
     in_a_row: int | None = DEFAULT_IN_A_ROW
+    account: AccountSettings = NO_LIMITS
 
 
 class World:
@@ -79,9 +84,12 @@ class World:
         replay: effects by position, from a tape.
 
     Attributes:
+        account: what is left of its balance and of its minute.
         agenda: what it owes the outside.
         calls: how many calls of operations its key has made.
         faults: what goes wrong.
+        ledger: what its accepted submissions cost.
+        verdicts: which of them were repeats of one whose answer was lost.
         base_url: scheme and host that its client called last, for links in webhooks.
     """
 
@@ -91,6 +99,7 @@ class World:
         "_replay",
         "_settings",
         "_wake",
+        "account",
         "agenda",
         "base_url",
         "calls",
@@ -103,8 +112,10 @@ class World:
         "id",
         "journal",
         "label",
+        "ledger",
         "seed",
         "tasks",
+        "verdicts",
     )
 
     def __init__(
@@ -133,7 +144,10 @@ class World:
         self.created = 0
         self.dropped = 0
         self.calls = 0
+        self.account = Account(settings.account)
         self.agenda: Agenda[Errand] = Agenda()
+        self.ledger = Ledger()
+        self.verdicts = Verdicts()
         self.base_url = ""
         self._ids = ids
         self._wake = wake
@@ -147,7 +161,16 @@ class World:
             self._settings = replace(self._settings, clock=self.clock.mode)
         return self._settings
 
-    def submit(self, *, operation_id: str, type: TaskType, recipe: Recipe, delivery: Delivery, body: bytes) -> Task:
+    def submit(
+        self,
+        *,
+        operation_id: str,
+        type: TaskType,
+        recipe: Recipe,
+        delivery: Delivery,
+        body: bytes,
+        price_micro_usd: int = 0,
+    ) -> Task:
         """Accepts a submission: makes its task with the plan of its whole life.
 
         Args:
@@ -156,6 +179,7 @@ class World:
             recipe: what is to be drawn; a negative seed is drawn here.
             delivery: how the outcome is handed over.
             body: the request, source pictures replaced by references.
+            price_micro_usd: what it costs.
         """
         now_ms = self.clock.now_ms()
         number = self.created
@@ -186,6 +210,7 @@ class World:
             started_ms=plan.started_ms,
             finished_ms=plan.finished_ms,
             nsfw_confidences=self._settings.nsfw_confidences,
+            price_micro_usd=price_micro_usd,
         )
         if delivery.test_status is Status.FAILED:
             task.outcome = Status.FAILED
@@ -196,9 +221,24 @@ class World:
                 task.outcome, task.reason = Status.FAILED, fate.reason
         self.tasks.add(task)
         self.created = number + 1
+        self.ledger.add(task.id, now_ms, operation_id, recipe.count, price_micro_usd)
+        if not self.account.idle:
+            self.account.charge(operation_id, recipe.count, price_micro_usd, now_ms)
         if delivery.webhook_url is not None or delivery.storage is not None:
             self._owe(task)
         return task
+
+    def check_account(self, operation_id: str, pictures: int, price_micro_usd: int) -> None:
+        """Passes a submission that the account allows.
+
+        Raises:
+            Refusal: it does not.
+        """
+        now_ms = self.clock.now_ms()
+        ends = [task.finished_ms for task in self.tasks if not task.ended_at(now_ms)]
+        self.account.check(
+            operation_id, pictures, price_micro_usd, now_ms, lambda: len(ends), lambda: min(ends, default=None)
+        )
 
     def poll(self, task: Task) -> int:
         """A client asks for a task: the instant at which it is to be shown.
@@ -267,6 +307,9 @@ class World:
             self.fleet = Fleet(settings.fleet, self.seed, self.fleet)
         if settings.clock != before.clock:
             self.clock.change(settings.clock)
+            self._wake(self)
+        if settings.account != before.account:
+            self.account.change(settings.account)
         self._settings = settings
 
     def reset(self, tasks: TaskStore) -> None:
@@ -280,6 +323,9 @@ class World:
         self.findings.clear()
         self.journal.clear()
         self.faults = self._new_plan()
+        self.account.reset(self._initial.account)
+        self.ledger.clear()
+        self.verdicts.clear()
 
     def _new_plan(self) -> FaultPlan:
         plan = FaultPlan(self.seed, in_a_row=self._settings.in_a_row, replay=self._replay)

@@ -29,6 +29,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "openapi": (),
     "mockserver.core": (),
     "mockserver.faults": ("mockserver.core",),
+    "mockserver.money": ("mockserver.core", "openapi"),
     "mockserver.pictures": ("mockserver.core",),
     "mockserver.parts": ("mockserver.core", "mockserver.pictures"),
     "mockserver.submissions": ("mockserver.core", "mockserver.pictures", "mockserver.parts", "openapi"),

@@ -6,6 +6,7 @@ from mockserver.control.clock import CLOCK_RESOURCES
 from mockserver.control.coverage import COVERAGE_RESOURCES
 from mockserver.control.faults import FAULT_RESOURCES
 from mockserver.control.findings import FINDING_RESOURCES
+from mockserver.control.ledger import LEDGER_RESOURCES
 from mockserver.control.requests import REQUEST_RESOURCES
 from mockserver.control.resource import Resource
 from mockserver.control.server import SERVER_RESOURCES
@@ -18,6 +19,7 @@ RESOURCES: tuple[Resource, ...] = (
     *CLOCK_RESOURCES,
     *TASK_RESOURCES,
     *FAULT_RESOURCES,
+    *LEDGER_RESOURCES,
     *REQUEST_RESOURCES,
     *FINDING_RESOURCES,
     *COVERAGE_RESOURCES,

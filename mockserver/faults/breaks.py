@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from mockserver.faults.effects import BreakKind, Effect
+from mockserver.faults.effects import BreakKind, Effect, Kind
 
 UNKNOWN_STATUS = "TASK_STATUS_ARCHIVED"
 UNKNOWN_NUMBER = 42
@@ -59,6 +59,14 @@ def broken(answer: Json, effect: Effect, default_field: str) -> Json:
         else:
             holder[last] = _other(holder[last], kind)
     return found
+
+
+def hides_task(effect: Effect) -> bool:
+    """Whether a `break` in a submit's answer keeps the task's id from the client."""
+    if effect.kind is not Kind.BREAK or effect.text("kind") == BreakKind.EXTRA:
+        return False
+    field = effect.text("field")
+    return field is None or field.rpartition(".")[2] == "task_id" or effect.text("kind") == BreakKind.WRAPPED
 
 
 def _break_in_list(holder: list[Any], position: int, kind: BreakKind) -> None:
