@@ -207,6 +207,41 @@ def test_a_cleared_judge_starts_again() -> None:
     assert judge.submitted(SAME, "task-c", 2, 1) is None
 
 
+EVENTS = st.lists(
+    st.tuples(st.sampled_from(["answered", "lost", "refused", "learned"]), st.sampled_from("xyz"), st.integers(0, 9)),
+    max_size=40,
+)
+
+
+@given(EVENTS)
+def test_every_lost_answer_ends_in_one_way(events: list[tuple[str, str, int]]) -> None:
+    """Repeated, learned of, or still unclaimed; whatever happens in between, nothing is counted twice."""
+    judge, lost, learned = Verdicts(), set[str](), set[str]()
+    for number, (event, print_, cost) in enumerate(events):
+        task_id = f"task-{number}"
+        if event == "refused":
+            judge.refused_before_commit(print_, number, "503")
+        elif event == "learned":
+            known = {loss.task_id for loss in judge.unclaimed()} & {f"task-{cost}"}
+            learned |= known
+            judge.learned(f"task-{cost}")
+        else:
+            judge.submitted(print_, task_id, number, cost)
+            if event == "lost":
+                judge.lost(print_, task_id, number, cost, RESET)
+                lost.add(task_id)
+
+    repeats = [one for one in judge.verdicts() if one.kind is VerdictKind.DOUBLE_SPEND]
+    settled = [one.first_task_id for one in repeats]
+    unclaimed = [loss.task_id for loss in judge.unclaimed()]
+    assert sorted([*settled, *learned, *unclaimed], key=str) == sorted(lost)
+    assert judge.double_spends == len(repeats)
+    assert judge.wasted_micro_usd == sum(one.wasted_micro_usd for one in repeats)
+    assert judge.safe_retries == len(judge.verdicts()) - len(repeats)
+    assert len({one.task_id for one in judge.verdicts()}) == len(judge.verdicts())
+    assert all(one.at_ms > one.first_at_ms for one in judge.verdicts())
+
+
 def accepted(task_id: str, seed: int, at_ms: int, prompt: str = "a cute dog") -> Accepted:
     """A txt2img submission of 0.0021 USD."""
     body = json.dumps({"request": {"prompt": prompt, "seed": seed}}).encode()
