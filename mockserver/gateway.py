@@ -11,14 +11,13 @@ answer.
 from __future__ import annotations
 
 import logging
-import re
 import zlib
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING
 
 import orjson
 
-from mockserver.access import read_credential
+from mockserver.bodies import CallerGone, read_body
 from mockserver.calls import Call
 from mockserver.core.chance import mix
 from mockserver.core.errors import Reason, Refusal
@@ -28,6 +27,7 @@ from mockserver.faults.breaks import DEFAULT_FIELDS, broken
 from mockserver.faults.effects import Kind
 from mockserver.faults.points import Point
 from mockserver.faults.rules import Facts
+from mockserver.heads import Heads
 from mockserver.logs import log, log_call
 from mockserver.operations import HANDLERS, Answer, Handler, check_handlers
 from mockserver.prefer import APPLIED, preferred
@@ -49,14 +49,6 @@ if TYPE_CHECKING:
 
 OTHER_PREFIXES = ("/__mock/", "/prod/", "/v2_prod/")
 """Paths of the application behind; no operation lies under them."""
-SMALL_BODY_BYTES = 4096
-"""Below it a body is copied: a caller in this process may hand over a far larger buffer, and the body is kept."""
-TEXT_BODY_BYTES = 1024 * 1024
-"""Bound of bodies that hold no picture: a prompt has at most 1024 characters."""
-
-_MOST_DIGITS = 18
-"""A length with more digits is beyond every bound by its first ones."""
-
 GZIP_BYTES = 1400
 """Shorter answers fit one packet, compressed or not."""
 _GZIP_FORMAT = 31
@@ -68,27 +60,14 @@ NO_HEADERS: tuple[tuple[bytes, bytes], ...] = ()
 KEEPING = frozenset({Kind.DELAY, Kind.DRIBBLE, Kind.TRUNCATE, Kind.EARLY})
 """Effects that send the answer, or a part of it."""
 
-REMEMBERED_KEYS = 4096
-REMEMBERED_HEADERS = 1024
-
-KeptHeaders = tuple[tuple[bytes, bytes], ...]
-
-_KEPT_NAMES = tuple(sorted(KEPT_HEADERS))
 _PRINTABLE = bytes(code if 32 <= code < 127 else 32 for code in range(256))
 """Control characters become spaces."""
-
-_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
-"""A name or address with or without a port (RFC 9110, section 7.2), as far as it matters here."""
 
 _JSON = (b"content-type", b"application/json")
 _GZIPPED = ((b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding"))
 _DEPRECATED = Finding(
     Code.DEPRECATED_VERSION, "v2", "the v2 operations are deprecated and to be removed; v3 is their successor", ("C50",)
 )
-
-
-class CallerGone(Exception):
-    """Nobody waits for the answer any more."""
 
 
 class Contract:
@@ -108,9 +87,7 @@ class Contract:
         self._app = app
         self._mock = mock
         self._plain_only = plain_only
-        self._bearers: dict[bytes | None, str] = {}
-        self._base_urls: dict[tuple[str, bytes], str] = {}
-        self._kept_headers: dict[tuple[bytes | None, ...], KeptHeaders] = {}
+        self._heads = Heads(mock.settings)
         self._routes: dict[tuple[str, str], Route] = {
             (operation.method, operation.path): (operation, HANDLERS[operation_id])
             for operation_id, operation in mock.document.operations.items()
@@ -165,7 +142,7 @@ class Contract:
         call: Call | None = None
         findings: list[Finding] = []
         try:
-            world = self._mock.world(self._key(headers, operation, findings))
+            world = self._mock.world(self._heads.key(headers, operation, findings))
             world.calls += 1
             call = self._call(world, operation, headers, query, body, findings, scheme, server)
             if world.faults.active:
@@ -226,8 +203,9 @@ class Contract:
             return
         try:
             if operation.method == "POST":
-                self._key(headers, operation, [])  # a refused key is told before the body is read
-                body = await self._read_body(receive, headers.get(b"content-length"), operation)
+                self._heads.key(headers, operation, [])  # a refused key is told before the body is read
+                most_bytes = self._mock.settings.limits.body_bytes
+                body = await read_body(receive, headers.get(b"content-length"), operation, most_bytes)
             sent = self.answer_now(route, headers, query, body, scope["scheme"], server)
         except CallerGone:
             return
@@ -235,7 +213,7 @@ class Contract:
             findings: list[Finding] = []
             world = None
             if refusal.reason is not Reason.INVALID_API_KEY:
-                world = self._mock.world(self._key(headers, operation, findings))
+                world = self._mock.world(self._heads.key(headers, operation, findings))
                 self._note_version(operation, findings)
             sent = self._finish(operation, world, headers, query, b"", findings, refusal)
         await self.finish(sent, scope, receive, send)
@@ -255,11 +233,7 @@ class Contract:
         if operation.method == "POST" and headers.get(b"content-type") != b"application/json":
             self._check_content_type(headers.get(b"content-type"), operation, findings)
         host = headers.get(b"host", b"")
-        base_url = (
-            self._mock.settings.public_base_url
-            or self._base_urls.get((scheme, host))
-            or self._base_url(scheme, host, server)
-        )
+        base_url = self._heads.base_url(scheme, host, server)
         return Call(self._mock, world, operation, query, body, base_url, findings, world.calls)
 
     def _finish(
@@ -352,7 +326,7 @@ class Contract:
             query=_kept_query(query),
             operation_id=operation.operation_id,
             status=status,
-            headers=self._kept(headers),
+            headers=self._heads.kept(headers),
             request=body if world is not None else b"",
             answer=bytes(memoryview(answer)),  # a copy: the JSON writer's own buffer is 4 kB however short the answer
             findings=len(findings),
@@ -365,87 +339,6 @@ class Contract:
     def _note_version(operation: Operation, findings: list[Finding]) -> None:
         if operation.version == "v2":
             findings.append(_DEPRECATED)
-
-    def _key(self, headers: Mapping[bytes, bytes], operation: Operation, findings: list[Finding]) -> str:
-        """The API key of a call; the documented form is read once and then remembered.
-
-        Raises:
-            Refusal: no acceptable key.
-        """
-        authorization = headers.get(b"authorization")
-        key = self._bearers.get(authorization)
-        if key is not None:
-            return key
-        settings = self._mock.settings
-        credential = read_credential(
-            authorization,
-            headers.get(b"x-omni-key"),
-            version=operation.version,
-            strict=settings.strict,
-            keys=settings.keys,
-        )
-        if credential.finding is not None:
-            findings.append(credential.finding)
-        elif authorization is not None:
-            if len(self._bearers) >= REMEMBERED_KEYS:
-                self._bearers.clear()
-            self._bearers[authorization] = credential.key
-        return credential.key
-
-    def _kept(self, headers: Mapping[bytes, bytes]) -> KeptHeaders:
-        """What the journal keeps of the headers: one tuple for equal ones, since a client repeats itself."""
-        values = tuple(map(headers.get, _KEPT_NAMES))
-        kept = self._kept_headers.get(values)
-        if kept is None:
-            if len(self._kept_headers) >= REMEMBERED_HEADERS:
-                self._kept_headers.clear()
-            pairs = zip(_KEPT_NAMES, values, strict=True)
-            kept = self._kept_headers[values] = tuple((name, value) for name, value in pairs if value is not None)
-        return kept
-
-    def _base_url(self, scheme: str, host: bytes, server: Address | None) -> str:
-        """Scheme and host of links: as the client called us, or our own address where `Host` names no host at all.
-
-        Whatever else stands in `Host` (a path, a user, markup) must not get into a URL that somebody follows.
-        """
-        name = host.decode("ascii") if _HOST.fullmatch(host) else _own_address(server)
-        if len(self._base_urls) >= REMEMBERED_KEYS:
-            self._base_urls.clear()
-        found = self._base_urls[scheme, host] = f"{scheme}://{name}"
-        return found
-
-    async def _read_body(self, receive: Receive, content_length: bytes | None, operation: Operation) -> bytes:
-        """The whole body.
-
-        Raises:
-            Refusal: it is too large; as soon as that is known.
-            CallerGone: the connection ended before the body did.
-        """
-        has_pictures = operation.operation_id != "createTxt2imgTask"
-        limit = self._mock.settings.limits.body_bytes if has_pictures else TEXT_BODY_BYTES
-        if content_length is not None and content_length.isdigit():
-            announced = int(content_length[:_MOST_DIGITS])
-            if announced > limit:
-                raise _too_large(has_pictures, announced, limit)
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise CallerGone
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body", False):
-            if len(body) > limit:
-                raise _too_large(has_pictures, len(body), limit)
-            return bytes(memoryview(body)) if len(body) < SMALL_BODY_BYTES else body
-        chunks, size = [body], len(body)
-        while message.get("more_body", False):
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise CallerGone
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > limit:
-                raise _too_large(has_pictures, size, limit)
-            chunks.append(chunk)
-        return b"".join(chunks)
 
     def _check_content_type(self, value: bytes | None, operation: Operation, findings: list[Finding]) -> None:
         """Only JSON is documented for v3 submits (C40); v2 does not ask for the header."""
@@ -494,22 +387,9 @@ class Contract:
         log_call(method, path, refusal.status, None)
 
 
-def _own_address(server: Address | None) -> str:
-    """Host and port that the call came in at, as text."""
-    host, port = server or ("localhost", None)
-    if ":" in host:
-        host = f"[{host}]"
-    return f"{host}:{port}" if port else host
-
-
 def _kept_query(query: bytes) -> bytes:
     """What the journal keeps of a query; that of a poll needs no search."""
     return query if query.startswith(b"task_id=") and b"&" not in query else without_secrets(query)
-
-
-def _too_large(has_pictures: bool, size: int, limit: int) -> Refusal:
-    reason = Reason.IMAGE_FILE_EXCEEDS_MAX_SIZE if has_pictures else Reason.INVALID_REQUEST_BODY
-    return Refusal(reason, f"the body has {size} bytes or more; at most {limit} are read")
 
 
 def _findings_header(findings: list[Finding]) -> bytes:
