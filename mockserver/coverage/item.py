@@ -30,7 +30,7 @@ class Dimension(StrEnum):
 
     @property
     def weight(self) -> int:
-        """Its part of the overall percentage; 0 is shown and not weighed."""
+        """Its part of the overall percentage: all together 100; 0 is shown and not weighed."""
         return _ABOUT[self][1]
 
     @property
@@ -40,9 +40,9 @@ class Dimension(StrEnum):
 
 
 _ABOUT: dict[Dimension, tuple[str, int, str]] = {
-    Dimension.OPERATIONS: ("Operations", 15, "each operation, in a call that was accepted"),
-    Dimension.PARAMETERS: ("Parameters", 20, "each field: sent; an optional one also left out"),
-    Dimension.VALUES: ("Values at limits", 15, "listed values, smallest and largest, shortest and longest"),
+    Dimension.OPERATIONS: ("Operations", 10, "each operation, in a call that was accepted"),
+    Dimension.PARAMETERS: ("Parameters", 15, "each field: sent; an optional one also left out"),
+    Dimension.VALUES: ("Values at limits", 10, "listed values, smallest and largest, shortest and longest"),
     Dimension.ERRORS: ("Error reasons", 15, "each v3 reason that the document lists, by operation"),
     Dimension.V2_CODES: ("v2 codes", 5, "each documented code other than 0"),
     Dimension.STATES: ("Task states", 5, "each state, as an answer to a poll"),
