@@ -36,7 +36,26 @@ LAYERS: dict[str, tuple[str, ...]] = {
 }
 """Package, and what of ours it may import besides itself; whatever is not listed may import all of `PACKAGES`."""
 
-HEAVY = ("PIL", "yaml", "numpy", "torch", "hypothesis", "schemathesis", "jsonschema", "httpx", "pytest", "unittest")
+OPTIONAL: dict[str, set[str]] = {
+    "mockserver.storage": {"boto3", "botocore"},
+    "mockserver.webhooks": {"standardwebhooks"},
+}
+"""Package, and what an extra brings that its modules import inside functions."""
+
+HEAVY = (
+    "boto3",
+    "botocore",
+    "PIL",
+    "yaml",
+    "numpy",
+    "torch",
+    "hypothesis",
+    "schemathesis",
+    "jsonschema",
+    "httpx",
+    "pytest",
+    "unittest",
+)
 """What a server must not import to start and to answer; `make run` would pay for it every time."""
 
 HOSTS = re.compile(
@@ -124,7 +143,10 @@ def test_what_ships_imports_nothing_that_does_not_ship() -> None:
 
 
 def test_the_base_install_is_enough() -> None:
-    """Whatever the packages import is a base dependency; pytest may be named by the plugin that pytest loads."""
+    """Whatever the packages import is a base dependency; pytest may be named by the plugin that pytest loads.
+
+    What `OPTIONAL` names may be imported where it says.
+    """
     base = names_of(PROJECT["dependencies"])
     providers = packages_distributions()
     for package in PACKAGES:
@@ -133,6 +155,8 @@ def test_the_base_install_is_enough() -> None:
                 if top in sys.stdlib_module_names or top in PACKAGES:
                     continue
                 if (name, top) == ("mockserver.pytest_plugin", "pytest"):
+                    continue
+                if any(top in brought for part, brought in OPTIONAL.items() if f"{name}.".startswith(f"{part}.")):
                     continue
                 given = {canonicalize_name(one) for one in providers.get(top, ())}
                 assert given & base.keys(), f"{name} imports {top}, which no base dependency brings"

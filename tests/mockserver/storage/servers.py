@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 START_TIMEOUT_S = 60.0
-RUNNING = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
+RUNNING = re.compile(r"Running on (https?://\S+)")
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from mockserver.parts.ids import SeededIds
 from mockserver.storage.keys import object_key, object_url
 from tests.mockserver.storage.tasks import TASK_ID, stored_task
 
+BY_PATH = "s3.us-east-2.amazonaws.com"
+CHINA = "my-pictures.s3.cn-north-1.amazonaws.com.cn"
 NAME = SeededIds().picture_name(TASK_ID, 0)
 
 
@@ -55,9 +57,9 @@ def test_the_longest_path_leaves_room_for_the_rest_of_the_key() -> None:
     ("region", "bucket", "endpoint", "url"),
     [
         ("us-east-2", "my-pictures", None, "https://my-pictures.s3.us-east-2.amazonaws.com/a%20b/%C3%BC.png"),
-        ("cn-north-1", "my-pictures", None, "https://my-pictures.s3.cn-north-1.amazonaws.com.cn/a%20b/%C3%BC.png"),
-        ("us-east-2", "my.pictures", None, "https://s3.us-east-2.amazonaws.com/my.pictures/a%20b/%C3%BC.png"),
-        ("us-east-1", "Old_Bucket", None, "https://s3.us-east-1.amazonaws.com/Old_Bucket/a%20b/%C3%BC.png"),
+        ("cn-north-1", "my-pictures", None, f"https://{CHINA}/a%20b/%C3%BC.png"),
+        ("us-east-2", "my.pictures", None, f"https://{BY_PATH}/my.pictures/a%20b/%C3%BC.png"),
+        ("us-east-2", "Old_Bucket", None, f"https://{BY_PATH}/Old_Bucket/a%20b/%C3%BC.png"),
         ("us-east-2", "my-pictures", "http://localhost:9000", "http://localhost:9000/my-pictures/a%20b/%C3%BC.png"),
         ("us-east-2", "my-pictures", "http://localhost:9000/", "http://localhost:9000/my-pictures/a%20b/%C3%BC.png"),
     ],
