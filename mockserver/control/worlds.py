@@ -9,6 +9,7 @@ from mockserver.control.problem import ControlError
 from mockserver.control.resource import Call, Resource, closed
 from mockserver.core.clock import ClockMode, parse_duration_ms
 from mockserver.core.fleet import FleetSettings
+from mockserver.money.reading import ACCOUNT_SCHEMA, describe_account, read_account
 from mockserver.world import World
 
 _SETTINGS = closed(
@@ -31,6 +32,7 @@ _SETTINGS = closed(
             "maxItems": 64,
             "items": {"type": "number", "minimum": 0, "maximum": 100},
         },
+        "account": ACCOUNT_SCHEMA,
     }
 )
 
@@ -54,6 +56,7 @@ def describe(world: World) -> dict[str, Any]:
             "task_duration": None if fleet.task_ms is None else fleet.task_ms / 1000,
         },
         "nsfw_confidences": world.settings.nsfw_confidences,
+        "account": describe_account(world.account),
     }
 
 
@@ -77,6 +80,9 @@ def _change(call: Call) -> dict[str, Any]:
             settings = replace(settings, clock=ClockMode.parse(body["clock"]))
         if "fleet" in body:
             settings = replace(settings, fleet=_fleet(settings.fleet, body["fleet"]))
+        if "account" in body:
+            account = read_account(body["account"], settings.account, call.mock.document)
+            settings = replace(settings, account=account)
     except ValueError as error:
         raise ControlError(400, "body", str(error)) from None
     if "nsfw_confidences" in body:
@@ -121,7 +127,7 @@ WORLD_RESOURCES: tuple[Resource, ...] = (
         method="PATCH",
         path="/worlds/current",
         operation_id="changeWorld",
-        summary="Changes the world's clock, fleet or classifier; tasks already planned keep their plans.",
+        summary="Changes the world's clock, fleet, classifier or account; tasks already planned keep their plans.",
         handler=_change,
         body=_SETTINGS,
     ),
