@@ -2,8 +2,8 @@
 `text` and `page`.
 
 A dimension's percentage is the share of its items that were seen at least once, by the weight of each: the values of a
-field weigh as one thing, and so do the operations of a reason. The overall percentage is the mean of the dimensions that
-have items, by their weights.
+field weigh as one thing, and so do the operations of a reason. The overall percentage is the mean by weight of the
+dimensions that have items.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from mockserver.coverage.collector import Coverage
 from mockserver.coverage.model import LinkOutcome, Universe, WebhookOutcome
 from openapi.document import Document
 from tests import bodies
-from tests.mockserver.coverage.conftest import Client
+from tests.mockserver.coverage.client import Client
 
 TXT2IMG = "createTxt2imgTask"
 
@@ -64,7 +64,7 @@ def test_a_v2_error_counts_as_its_code(client: Client) -> None:
         ("loras", [{"model_name": "add_detail_44319", "strength": 0.5}] * 5, "most=5"),
     ],
 )
-def test_a_limit_is_hit_exactly_there(client: Client, field: str, value: object, label: str) -> None:
+def test_a_limit_is_hit_exactly_there(client: Client, field: str, value: Any, label: str) -> None:
     client.submit(bodies.txt2img(**{field: value}))
     hits = {key for key in client.seen() if key.startswith(f"{values('request.' + field)}:")}
     assert hits == {f"{values('request.' + field)}:{label}"}
@@ -74,7 +74,7 @@ def test_a_limit_is_hit_exactly_there(client: Client, field: str, value: object,
     ("field", "value"),
     [("steps", 2), ("steps", 99), ("steps", True), ("prompt", "x" * 1023), ("loras", []), ("restore_faces", 1)],
 )
-def test_a_value_beside_a_limit_hits_none(client: Client, field: str, value: object) -> None:
+def test_a_value_beside_a_limit_hits_none(client: Client, field: str, value: Any) -> None:
     client.submit(bodies.txt2img(**{field: value}))
     assert not {key for key in client.seen() if key.startswith(f"{values('request.' + field)}:")}
 

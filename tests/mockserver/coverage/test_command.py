@@ -15,7 +15,7 @@ import pytest
 from mockserver.coverage.file import write_report
 from mockserver.coverage.wire import ReportError, as_json, dump, read_report
 from tests import bodies
-from tests.mockserver.coverage.conftest import Client
+from tests.mockserver.coverage.client import Client
 
 COMMAND = "from mockserver.coverage_commands import coverage; coverage(prog_name='novita-mock coverage')"
 

@@ -12,7 +12,7 @@ from openapi.catalogue import Catalogue
 from openapi.document import Document
 from tests import bodies
 from tests.conftest import Server
-from tests.mockserver.coverage.conftest import Client
+from tests.mockserver.coverage.client import Client
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from mockserver.coverage.merge import merge
 from mockserver.coverage.report import Judgement, Report, Versions
 from mockserver.coverage.wire import ReportError, dump, read_report
 from tests import bodies
-from tests.mockserver.coverage.conftest import Client
+from tests.mockserver.coverage.client import Client
 
 ITEMS = tuple(
     Item(

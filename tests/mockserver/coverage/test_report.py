@@ -18,7 +18,7 @@ from mockserver.coverage.text import as_text
 from mockserver.coverage.wire import FORMAT, KIND, SCHEMA, ReportError, as_json, dump, read_report
 from openapi.document import Document
 from tests import bodies
-from tests.mockserver.coverage.conftest import Client
+from tests.mockserver.coverage.client import Client
 
 
 def item(dimension: Dimension, name: str, **fields: Any) -> Item:
