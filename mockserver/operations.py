@@ -19,6 +19,7 @@ from mockserver.core.task import Status, Task
 from mockserver.faults.points import Point
 from mockserver.faults.rules import Facts
 from mockserver.submitting import recipe_of, submit
+from mockserver.trouble import Disturbed
 from openapi.catalogue import Kind, Source, Visibility
 from openapi.document import Operation
 
@@ -111,7 +112,13 @@ def _poll(call: Call) -> tuple[Task, int]:
         )
     if world.faults.active:
         facts = Facts(operation_id=call.operation.operation_id, body=task.body, task=task.number)
-        call.trouble(Point.RESULT, facts)
+        try:
+            call.trouble(Point.RESULT, facts)
+        except Disturbed as disturbed:
+            world.memory.poll_failed(task.id, str(disturbed.effect))
+            raise
+    if world.memory.unanswered:
+        world.memory.unanswered.pop(task.id, None)
     if world.verdicts.pending:
         world.verdicts.learned(task.id)
     return task, world.poll(task)

@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 from mockserver.core.agenda import Agenda
 from mockserver.core.chance import mix, seed_of
-from mockserver.core.clock import Clock, ClockMode, Wall
+from mockserver.core.clock import Clock, ClockKind, ClockMode, Wall
 from mockserver.core.course import NEVER_MS
 from mockserver.core.findings import Findings
 from mockserver.core.fleet import Fleet, FleetSettings, Plan
@@ -28,7 +28,10 @@ from mockserver.money.ledger import Ledger
 from mockserver.money.verdicts import Verdicts
 from mockserver.parts.ids import Ids
 from mockserver.parts.store import TaskStore
+from mockserver.watch.memory import Memory
 
+HASTY_MS = 250
+"""Polls of a task that follow each other faster are hasty; the official clients poll once a second."""
 SEED_BITS = 32
 """Drawn seeds are below 2**32, as the ones of every documented answer are."""
 
@@ -89,6 +92,7 @@ class World:
         calls: how many calls of operations its key has made.
         faults: what goes wrong.
         ledger: what its accepted submissions cost.
+        memory: open questions about its client's behaviour.
         verdicts: which of them were repeats of one whose answer was lost.
         base_url: scheme and host that its client called last, for links in webhooks.
     """
@@ -113,6 +117,7 @@ class World:
         "journal",
         "label",
         "ledger",
+        "memory",
         "seed",
         "tasks",
         "verdicts",
@@ -147,6 +152,7 @@ class World:
         self.account = Account(settings.account)
         self.agenda: Agenda[Errand] = Agenda()
         self.ledger = Ledger()
+        self.memory = Memory()
         self.verdicts = Verdicts()
         self.base_url = ""
         self._ids = ids
@@ -253,8 +259,14 @@ class World:
                 clock.jump_to(milestone_ms)
                 if len(self.agenda):
                     self._wake(self)
+        now_ms = clock.now_ms()
+        if task.polls and now_ms - task.polled_ms < HASTY_MS and clock.mode.kind is ClockKind.REAL:
+            task.hasty_polls += 1
+        if now_ms >= task.finished_ms:
+            task.ended_polls += 1
         task.polls += 1
-        return clock.now_ms()
+        task.polled_ms = now_ms
+        return now_ms
 
     def next_event_ms(self) -> int | None:
         """When something happens next to any task or falls due; None when nothing lies ahead."""
@@ -325,6 +337,7 @@ class World:
         self.faults = self._new_plan()
         self.account.reset(self._initial.account)
         self.ledger.clear()
+        self.memory.clear()
         self.verdicts.clear()
 
     def _new_plan(self) -> FaultPlan:

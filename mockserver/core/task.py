@@ -92,7 +92,9 @@ class Task:
         count: pictures to deliver.
         outcome: what it ends as.
         nsfw_confidences: the classifier's answers that its world was set to when it was submitted.
-        polls: how often its result was asked for.
+        polls: how often its result was asked for. polled_ms: when last. hasty_polls: how many of them came right
+            after another. ended_polls: how many saw it ended.
+        fetched: downloads of its pictures.
         price_micro_usd: what it cost, in millionths of a US dollar.
         course: what is special about it; None for an ordinary task.
     """
@@ -112,6 +114,10 @@ class Task:
     reason: str = ""
     nsfw_confidences: tuple[float, ...] | None = None
     polls: int = 0
+    polled_ms: int = 0
+    hasty_polls: int = 0
+    ended_polls: int = 0
+    fetched: int = 0
     price_micro_usd: int = 0
     course: Course | None = None
 
