@@ -16,6 +16,7 @@ from mockserver.aside import draw_aside
 from mockserver.calls import Call, read_query
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.task import Status, Task
+from mockserver.faults.effects import LOSING
 from mockserver.faults.points import Point
 from mockserver.faults.rules import Facts
 from mockserver.submitting import recipe_of, submit
@@ -113,10 +114,13 @@ def _poll(call: Call) -> tuple[Task, int]:
     if world.faults.active:
         facts = Facts(operation_id=call.operation.operation_id, body=task.body, task=task.number)
         try:
-            call.trouble(Point.RESULT, facts)
+            effect = call.trouble(Point.RESULT, facts)
         except Disturbed as disturbed:
             world.memory.poll_failed(task.id, str(disturbed.effect))
             raise
+        if effect is not None and effect.kind in LOSING:
+            world.memory.poll_failed(task.id, str(effect))
+            return task, world.poll(task)
     if world.memory.unanswered:
         world.memory.unanswered.pop(task.id, None)
     if world.verdicts.pending:

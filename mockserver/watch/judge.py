@@ -45,14 +45,14 @@ def _of_tasks(world: World, now_ms: int) -> Iterator[Judged]:
         for code in _codes_of(task, now_ms):
             kinds.setdefault(code, []).append(task)
     for task_id, how in world.memory.unanswered.items():
-        task = world.tasks.get(task_id)
-        if task is not None:
+        lost = world.tasks.get(task_id)
+        if lost is not None:
             yield (
                 Finding(
                     Code.PAID_TASK_LOST,
                     f"task {task_id}",
                     f"a poll was answered with {how}, and the task was not asked for again: "
-                    f"{usd(task.price_micro_usd)} USD paid. One failed poll says nothing about the task",
+                    f"{usd(lost.price_micro_usd)} USD paid. One failed poll says nothing about the task",
                 ),
                 1,
             )
