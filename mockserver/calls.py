@@ -26,6 +26,8 @@ from openapi.document import Operation, Problem, Reading
 
 MAX_PROBLEMS_SHOWN = 5
 
+_BEFORE = frozenset({Point.AUTH, Point.SUBMIT_BEFORE})
+"""Points at which nothing has been done yet: even a delay holds back the call, not its answer."""
 _SIZE_FIELDS = frozenset({"width", "height", "target_width", "target_height"})
 _BRACKETS = re.compile(r"\[([A-Za-z_]*)\d*\]")
 _RANGE_KEYWORDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
@@ -45,6 +47,7 @@ class Call:
         findings: what the call did that is not documented; handlers add to it.
         number: how many calls its world had had, this one included.
         effect: what happens to its answer.
+        settled: points that it is past, because it had to wait there before it was carried out.
         on_gone: called when the answer does not reach the client.
         before_answer: awaited before the answer is sent.
     """
@@ -58,6 +61,7 @@ class Call:
     findings: list[Finding] = field(default_factory=list)
     number: int = 0
     effect: Effect | None = None
+    settled: tuple[Point, ...] = ()
     on_gone: Callable[[], None] | None = None
     before_answer: Callable[[], Awaitable[None]] | None = None
 
@@ -67,11 +71,13 @@ class Call:
         Raises:
             Disturbed: the call is not to be carried out.
         """
+        if point in self.settled:
+            return None
         world = self.world
         effect = world.faults.decide(point, str(self.number), facts, world.clock.now_ms())
         if effect is None:
             return None
-        if point is not Point.SUBMIT_AFTER_COMMIT and not EFFECTS[effect.kind].needs_answer:
+        if point in _BEFORE or (point is not Point.SUBMIT_AFTER_COMMIT and not EFFECTS[effect.kind].needs_answer):
             raise Disturbed(effect, point)
         self.effect = effect
         return effect

@@ -31,7 +31,7 @@ from mockserver.heads import Heads
 from mockserver.logs import log, log_call
 from mockserver.operations import HANDLERS, Answer, Handler, check_handlers
 from mockserver.prefer import APPLIED, preferred
-from mockserver.trouble import Disturbed, Sent, Troubled, play, send_plain, status_answer
+from mockserver.trouble import Disturbed, Outcome, Sent, Troubled, send_outcome, status_answer
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -126,7 +126,7 @@ class Contract:
         body: bytes,
         scheme: str,
         server: Address | None,
-    ) -> Sent | Troubled | Awaitable[Sent | Troubled]:
+    ) -> Outcome:
         """Answers a call that was read whole; to be awaited when its handler has something to wait for.
 
         Args:
@@ -156,22 +156,11 @@ class Contract:
             return self._finish(operation, world, headers, query, body, findings, told, call)
         return self._answer_later(told, operation, world, headers, query, body, findings, call)
 
-    async def finish(
-        self, told: Sent | Troubled | Awaitable[Sent | Troubled], scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        """Sends what `answer_now` gave."""
-        if not isinstance(told, tuple | Troubled):
-            told = await told
-        if isinstance(told, Troubled):
-            await play(told, scope, receive, send, self._mock.pause)
-        else:
-            await send_plain(told, send)
-
     @staticmethod
     def _prefer(header: bytes) -> None:
         effect = preferred(header)
         if effect is not None:
-            raise Disturbed(effect, Point.RESULT)
+            raise Disturbed(effect, Point.RESULT, preferred=True)
 
     async def _answer_later(
         self,
@@ -196,10 +185,10 @@ class Contract:
         operation = route[0]
         query, server = scope["query_string"], scope.get("server")
         body = b""
-        sent: Sent | Troubled | Awaitable[Sent | Troubled]
+        sent: Outcome
         asked = scope.get("extensions", {}).get(TOLD)
         if asked is not None:  # the short way has asked already
-            await self.finish(asked["told"], scope, receive, send)
+            await send_outcome(asked["told"], scope, receive, send, self._mock.pause)
             return
         try:
             if operation.method == "POST":
@@ -216,7 +205,7 @@ class Contract:
                 world = self._mock.world(self._heads.key(headers, operation, findings))
                 self._note_version(operation, findings)
             sent = self._finish(operation, world, headers, query, b"", findings, refusal)
-        await self.finish(sent, scope, receive, send)
+        await send_outcome(sent, scope, receive, send, self._mock.pause)
 
     def _call(
         self,
@@ -262,7 +251,7 @@ class Contract:
             status = 200 if v2 else refusal.status
             further = tuple((name.lower().encode(), value.encode()) for name, value in refusal.headers.items())
             told = refusal.v2_body() if v2 else refusal.v3_body()
-        if call is not None and world is not None and world.faults.active:
+        if call is not None and world is not None and world.faults.active and not call.settled:
             world.faults.passed(Point.RESULT, Facts(operation_id=operation.operation_id))
         answer = orjson.dumps(told)
         sent, wire = [_JSON, *further], answer
@@ -279,6 +268,8 @@ class Contract:
         operation, world = call.operation, call.world
         if isinstance(told, Disturbed):
             effect = told.effect
+            if effect.kind is Kind.DELAY:
+                return self._hold_back(call, headers, told)
         elif isinstance(told, Exception) or effect is None:  # it was refused before the effect could strike
             return self._finish(operation, world, headers, call.query, call.body, call.findings, told, call)
         if effect.kind is Kind.BREAK and isinstance(told, dict):
@@ -287,7 +278,7 @@ class Contract:
         if effect.kind is Kind.STATUS:
             status, given, wire = status_answer(effect, version=operation.version)
             given.append((b"content-length", b"%d" % len(wire)))
-            if b"prefer" in headers and self._mock.settings.magic:
+            if isinstance(told, Disturbed) and told.preferred:
                 given.append((APPLIED, b"code=%d" % status))
             self._write_down(operation, world, headers, call.query, call.body, call.findings, status, wire, given)
             return status, given, wire
@@ -301,6 +292,33 @@ class Contract:
         return Troubled(
             sent, effect, seed=mix(world.seed, call.number), on_gone=call.on_gone, before=call.before_answer
         )
+
+    def _hold_back(self, call: Call, headers: Mapping[bytes, bytes], waiting: Disturbed) -> Troubled:
+        """A call that is carried out after a wait; never, when its client leaves meanwhile."""
+        operation, on_gone = call.operation, call.on_gone
+        call.settled = (*call.settled, waiting.point)
+        call.on_gone = None
+
+        def carry_out() -> Outcome:
+            call.world = world = self._mock.world(self._heads.key(headers, operation, []))  # it may have been forgotten
+            told: Told | Awaitable[Answer]
+            try:
+                if b"prefer" in headers and self._mock.settings.magic:
+                    self._prefer(headers[b"prefer"])
+                told = HANDLERS[operation.operation_id](call)
+            except Exception as error:  # each kind has its answer
+                told = error
+            call.findings[:] = dict.fromkeys(call.findings)  # what came before the wait was found a second time
+            if isinstance(told, dict | Exception):
+                return self._finish(operation, world, headers, call.query, call.body, call.findings, told, call)
+            return self._answer_later(told, operation, world, headers, call.query, call.body, call.findings, call)
+
+        def left() -> None:
+            self._write_down(operation, call.world, headers, call.query, call.body, call.findings, 0, b"", [])
+            if on_gone is not None:
+                on_gone()
+
+        return Troubled(None, waiting.effect, seed=0, on_gone=left, then=carry_out)
 
     def _write_down(
         self,

@@ -11,6 +11,8 @@ client that does not read. Both ways give the same bytes (tests/mockserver/test_
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -30,12 +32,62 @@ PLAIN_LENGTH_DIGITS = 5
 
 
 class OpenConnection(HttpToolsProtocol):
-    """uvicorn's protocol, giving the application its connection, so that a fault plan can break it."""
+    """uvicorn's protocol, giving the application its connection, so that a fault plan can break it.
+
+    uvicorn tells only the newest call of a connection that the client has left. A call that is held back while others
+    wait behind it has to be told too, or it waits for ever.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._cycles: deque[RequestResponseCycle] = deque()
 
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
         self.scope["extensions"] = {CONNECTION: {"protocol": self}}
+
+    def on_headers_complete(self) -> None:
+        """A call begins, or waits behind another of its connection."""
+        super().on_headers_complete()
+        while self._cycles and self._cycles[0].response_complete:
+            self._cycles.popleft()
+        self._cycles.append(self.cycle)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended: all its calls learn of it."""
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # uvicorn leaves the timer where the client reset the connection
+        for cycle in self._cycles:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+            cycle.message_event.set()
+        self._cycles.clear()
+        self.pipeline.clear()
+
+    def stop_listening(self) -> None:
+        """Reads no further call; that the client leaves is still noticed."""
+        self.transport.set_protocol(_Deaf(self))
+        self.flow.resume_reading()  # a connection that is not read never tells its end
+
+
+class _Deaf(asyncio.Protocol):
+    """Ignores what a client sends, for a connection whose call is never answered."""
+
+    def __init__(self, connection: OpenConnection) -> None:
+        self._connection = connection
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has left."""
+        self._connection.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Passed on."""
+        self._connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Passed on."""
+        self._connection.resume_writing()
 
 
 class ShortWay(OpenConnection):

@@ -11,7 +11,7 @@ from mockserver.core.findings import Code, Finding
 from mockserver.core.recipe import Recipe
 from mockserver.core.task import Task
 from mockserver.faults.breaks import hides_task
-from mockserver.faults.effects import LOSING, Effect
+from mockserver.faults.effects import LOSING, Effect, Kind
 from mockserver.faults.points import Point
 from mockserver.faults.rules import Facts
 from mockserver.mock import Mock
@@ -44,7 +44,14 @@ def submit(call: Call) -> Task:
         task = mock.submit(world, operation_id, submission, kept)
     except (Disturbed, Refusal) as refused:
         how = str(refused.effect) if isinstance(refused, Disturbed) else refused.reason.value
-        world.verdicts.refused_before_commit(fingerprint(operation_id, kept), world.clock.now_ms(), how)
+
+        def note() -> None:
+            world.verdicts.refused_before_commit(fingerprint(operation_id, kept), world.clock.now_ms(), how)
+
+        if isinstance(refused, Disturbed) and refused.effect.kind is Kind.DELAY:
+            call.on_gone = note  # it is carried out after the wait, unless its client leaves
+        else:
+            note()
         raise
     pictures.keep()
     if world.verdicts.pending:

@@ -2,12 +2,14 @@
 
 Inside a handler an effect is raised (`Disturbed`) when the call is not carried out, or noted on the call when its
 answer is what gets into trouble. Then `Troubled` stands for the answer, and `play` sends what is left of it.
+
+A delay before anything is done (points `auth` and `submit.before`) holds the whole call back: a client that leaves
+meanwhile has made no task. Any later one holds back the answer of what was done.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import socket
 import struct
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from asyncio import Transport
 
     from starlette.types import Receive, Scope, Send
-
-log = logging.getLogger("mockserver")
 
 CONNECTION = "novita_mock.connection"
 """The scope's extension by which the server gives its connection away; without it the ASGI server cannot be made to
@@ -64,12 +64,17 @@ _PHRASES = {
 
 
 class Disturbed(Exception):
-    """A call is not carried out: an effect stands in for its answer."""
+    """A call is not carried out: an effect stands in for its answer.
 
-    def __init__(self, effect: Effect, point: Point) -> None:
+    Attributes:
+        preferred: the call itself asked for it, by a header.
+    """
+
+    def __init__(self, effect: Effect, point: Point, *, preferred: bool = False) -> None:
         super().__init__(str(effect))
         self.effect = effect
         self.point = point
+        self.preferred = preferred
 
 
 class Troubled:
@@ -81,9 +86,10 @@ class Troubled:
         seed: decides random bytes.
         on_gone: called when the client left before the answer was sent whole, or never got one.
         before: to be awaited before the answer is sent.
+        then: of a delay without an answer: carries the call out once the wait is over, and gives the answer.
     """
 
-    __slots__ = ("before", "effect", "on_gone", "seed", "sent")
+    __slots__ = ("before", "effect", "on_gone", "seed", "sent", "then")
 
     def __init__(
         self,
@@ -93,18 +99,27 @@ class Troubled:
         seed: int,
         on_gone: Callable[[], None] | None = None,
         before: Callable[[], Awaitable[None]] | None = None,
+        then: Callable[[], Outcome] | None = None,
     ) -> None:
         self.sent = sent
         self.effect = effect
         self.seed = seed
         self.on_gone = on_gone
         self.before = before
+        self.then = then
+
+
+Outcome = Sent | Troubled | Awaitable[Sent | Troubled]
+"""What answering a call gives; to be awaited where it takes time."""
 
 
 class Connection(Protocol):
     """What the server's side of a connection can be asked for."""
 
     transport: Transport
+
+    def stop_listening(self) -> None:
+        """Reads no further call; that the client leaves is still noticed."""
 
 
 def status_answer(effect: Effect, *, version: str) -> Sent:
@@ -160,14 +175,17 @@ async def play(troubled: Troubled, scope: Scope, receive: Receive, send: Send, p
     gone = False
     match effect.kind:
         case Kind.DELAY:
-            assert sent is not None
             gone = await _left_within(effect.time_ms() / 1000, receive, pause)
             if not gone:
-                await send_plain(sent, send)
+                outcome = sent if troubled.then is None else troubled.then()
+                assert outcome is not None, "a delay has an answer, or gets one"
+                await send_outcome(outcome, scope, receive, send, pause)
         case Kind.DRIBBLE:
             assert sent is not None
             gone = await _dribble(sent, effect, receive, send, pause)
         case Kind.NO_ANSWER:
+            if connection is not None:
+                connection.stop_listening()
             await _until_gone(receive)
             gone = True
         case Kind.EARLY:
@@ -183,6 +201,20 @@ async def play(troubled: Troubled, scope: Scope, receive: Receive, send: Send, p
             await _until_gone(receive)
     if gone and troubled.on_gone is not None:
         troubled.on_gone()
+
+
+async def send_outcome(outcome: Outcome, scope: Scope, receive: Receive, send: Send, pause: Pause) -> None:
+    """Sends what answering a call gave, in trouble or not.
+
+    Raises:
+        ConnectionResetError: as `play`.
+    """
+    if not isinstance(outcome, tuple | Troubled):
+        outcome = await outcome
+    if isinstance(outcome, Troubled):
+        await play(outcome, scope, receive, send, pause)
+    else:
+        await send_plain(outcome, send)
 
 
 async def send_plain(sent: Sent, send: Send) -> None:
@@ -222,14 +254,13 @@ async def _break(transport: Transport, effect: Effect, sent: Sent | None, seed: 
 async def _dribble(sent: Sent, effect: Effect, receive: Receive, send: Send, pause: Pause) -> bool:
     """Sends a body in pieces; whether the client left before the last."""
     status, headers, body = sent
-    pieces = min(effect.integer("pieces") or 1, max(1, len(body)))
-    size = math.ceil(len(body) / pieces)
-    wait_s = effect.time_ms() / 1000 / pieces
+    pieces = min(effect.integer("pieces") or 1, len(body))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    for start in range(0, len(body), max(1, size)):
-        if await _left_within(wait_s, receive, pause):
+    for n in range(pieces):
+        if await _left_within(effect.time_ms() / 1000 / pieces, receive, pause):
             return True
-        await send({"type": "http.response.body", "body": body[start : start + size], "more_body": True})
+        piece = body[len(body) * n // pieces : len(body) * (n + 1) // pieces]
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
     return False
 
