@@ -322,7 +322,7 @@ def _judged(error: Exception) -> tuple[ErrorKind, str]:
         case httpx.TransportError() if found := _caused_by(error, ssl.SSLError):
             return ErrorKind.TLS, str(found)
         case httpx.ConnectError():
-            return ErrorKind.CONNECT, said
+            return ErrorKind.CONNECT, "nobody took the connection"
         case httpx.ReadError() | httpx.WriteError():
             return ErrorKind.RESET, "the receiver reset the connection"
         case httpx.RemoteProtocolError() if said.startswith(_CLOSED):
