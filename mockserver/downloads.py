@@ -2,6 +2,8 @@
 
 No key is needed. HEAD, Range (one range), ETag and If-None-Match are answered; errors are S3's XML with S3's status:
 403 AccessDenied once the world's clock has passed the link's end, 403 SignatureDoesNotMatch, 404 NoSuchKey.
+
+A fault plan is asked (point `download`) for a picture that would be given: a link that is no good stays no good.
 """
 
 from __future__ import annotations
@@ -19,13 +21,19 @@ from starlette.responses import Response
 
 from mockserver.answers import picture_path_v2, picture_path_v3
 from mockserver.aside import draw_aside
+from mockserver.core.chance import mix
+from mockserver.core.errors import STATUS, Reason
 from mockserver.core.findings import Code, Finding
 from mockserver.core.journal import KEPT_HEADERS
 from mockserver.core.links import BadLink, LinkFault
 from mockserver.core.recipe import ImageType
 from mockserver.core.task import Status, Task
+from mockserver.faults.effects import EFFECTS, Effect, Kind, WrongFile
+from mockserver.faults.points import Point
+from mockserver.faults.rules import Facts
 from mockserver.logs import log_call
 from mockserver.submitting import recipe_of
+from mockserver.trouble import Troubled, gateway_body, play, retry_after
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -39,6 +47,22 @@ _MOST_DIGITS = 18
 """A position with more digits lies behind the end of every file."""
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML cannot hold, not even escaped; a path may."""
+
+_S3_ERRORS = {
+    400: ("InvalidRequest", "The request is not valid."),
+    403: ("AccessDenied", "Access Denied"),
+    404: ("NoSuchKey", "The specified key does not exist."),
+    500: ("InternalError", "We encountered an internal error. Please try again."),
+    503: ("SlowDown", "Please reduce your request rate."),
+}
+"""What S3 calls a status; any other is called after its class."""
+_WEB_PAGE = (
+    "<!doctype html><html><head><title>Welcome</title></head><body><h1>Sign in to use this network</h1></body></html>\n"
+)
+_OTHER_MEDIA_TYPE = "application/octet-stream"
+_INTACT_BYTES = 32
+"""A corrupt file begins as its format does: only who decodes it notices."""
+_CORRUPT_EVERY = 64
 
 _KEY_SENT = Finding(
     Code.KEY_SENT_TO_IMAGE_HOST,
@@ -65,10 +89,13 @@ class Pictures:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a call of a link."""
         request = Request(scope, receive)
-        response = await self._respond(request)
-        await response(scope, receive, send)
+        outcome = await self._respond(request)
+        if isinstance(outcome, Troubled):
+            await play(outcome, scope, receive, send, self._mock.pause)
+        else:
+            await outcome(scope, receive, send)
 
-    async def _respond(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> Response | Troubled:
         path: str = request.scope["path"]
         match = _PATH.fullmatch(path)
         if request.method not in ("GET", "HEAD"):
@@ -78,26 +105,36 @@ class Pictures:
             response = _no_such_key(path)
         else:
             return await _serve(request, self._mock, match["task_v3"] or match["task_v2"])
-        _write(self._mock, None, request, response, ())
+        _write(self._mock, None, request, response.status_code, ())
         return response
 
 
-async def _serve(request: Request, mock: Mock, task_id: str) -> Response:
+async def _serve(request: Request, mock: Mock, task_id: str) -> Response | Troubled:
     world = mock.owner(task_id)
     task = world.tasks.get(task_id) if world else None
     if world is None or task is None:
         response = _no_such_key(request.scope["path"])
-        _write(mock, None, request, response, ())
+        _write(mock, None, request, response.status_code, ())
         return response
+    world.calls += 1
     findings = [_KEY_SENT] if "authorization" in request.headers else []
-    response = await _picture(request, mock, world, task, findings)
+    outcome = await _picture(request, mock, world, task, findings)
     world.findings.add(findings)
-    _write(mock, world, request, response, findings)
-    return response
+    _write(mock, world, request, _status_of(outcome), findings)
+    return outcome
 
 
-async def _picture(request: Request, mock: Mock, world: World, task: Task, findings: list[Finding]) -> Response:
-    now_ms = world.clock.now_ms()
+def _status_of(outcome: Response | Troubled) -> int:
+    """The status for the journal; 0 says that no answer was sent."""
+    if isinstance(outcome, Response):
+        return outcome.status_code
+    return 0 if outcome.sent is None else outcome.sent[0]
+
+
+async def _picture(
+    request: Request, mock: Mock, world: World, task: Task, findings: list[Finding]
+) -> Response | Troubled:
+    now_ms, number = world.clock.now_ms(), world.calls
     path: str = request.scope["path"]
     try:
         mock.signer.check(path, request.query_params, now_ms=now_ms)
@@ -107,27 +144,88 @@ async def _picture(request: Request, mock: Mock, world: World, task: Task, findi
         return _refused_link(bad, now_ms)
     index = _index_of(path, task, mock)
     kept = task.delivery.ttl_s is None or now_ms < task.finished_ms + task.delivery.ttl_s * 1000
-    if index is None or task.status_at(now_ms) is not Status.SUCCEED or not kept:
+    if index is None or task.status_at(now_ms) is not Status.SUCCEED or not kept or task.vanished_at(now_ms):
         return _no_such_key(path)
+    effect = None
+    if world.faults.active:
+        facts = Facts(operation_id=task.operation_id, body=task.body, task=task.number, picture=index)
+        effect = world.faults.decide(Point.DOWNLOAD, str(number), facts, now_ms)
+        if effect is None:
+            world.faults.passed(Point.DOWNLOAD, facts)
+    if effect is not None and effect.kind is Kind.STATUS:
+        return _status(effect, path)
+    seed = mix(world.seed, number)
+    if effect is not None and not EFFECTS[effect.kind].needs_answer:
+        return Troubled(None, effect, seed=seed)
     data = mock.cached_picture(task, index)
     if data is None:
         recipe = recipe_of(task, mock)
         slow = task.delivery.image_type is not ImageType.PNG  # the others take several times as long to pack
         data = await draw_aside(recipe, partial(mock.draw, task, index, recipe), slow=slow)
-    return _file(request, data, task)
+    media_type = task.delivery.image_type.media_type
+    if effect is None:
+        return _file(request, data, task, media_type)
+    if effect.kind is Kind.WRONG_FILE:
+        return _wrong_file(request, data, task, effect, mix(mix(world.seed, task.number), index))
+    response = _file(request, data, task, media_type)
+    return Troubled((response.status_code, response.raw_headers, bytes(response.body)), effect, seed=seed)
 
 
-def _file(request: Request, data: bytes, task: Task) -> Response:
+def _status(effect: Effect, path: str) -> Response:
+    """The error answer of a `status` effect, in S3's form unless it asks for another body."""
+    code, reason = effect.integer("code"), effect.text("reason")
+    status = code or STATUS[Reason(reason or Reason.INTERNAL)]
+    if effect.text("body") == "json":  # the form of errors here is S3's
+        other = ("InternalError" if status >= 500 else "InvalidRequest", "the mock was told to answer this")
+        name, message = _S3_ERRORS.get(status, other)
+        fields = {"Key": path.lstrip("/")[:1024]} if status == 404 else {}
+        response = _s3_error(status, name, effect.text("message") or message, **fields)
+    else:
+        body, media_type = gateway_body(effect, status)
+        response = Response(body, status, {"Content-Type": media_type.decode()})
+    for header, value in retry_after(effect):
+        response.headers[header.decode()] = value.decode()
+    return response
+
+
+def _wrong_file(request: Request, data: bytes, task: Task, effect: Effect, seed: int) -> Response:
+    """Status 200, and something else than the picture."""
+    media_type = task.delivery.image_type.media_type
+    match WrongFile(effect.text("kind") or WrongFile.XML):
+        case WrongFile.XML:
+            error = _s3_error(200, "AccessDenied", "Request has expired")
+            return _body(request, bytes(error.body), 200, {"Server": "AmazonS3"}, "application/xml")
+        case WrongFile.HTML:
+            return _body(request, _WEB_PAGE.encode(), 200, {}, "text/html")
+        case WrongFile.EMPTY:
+            return _body(request, b"", 200, {"Server": "AmazonS3"}, media_type)
+        case WrongFile.CONTENT_TYPE:
+            return _file(request, data, task, _OTHER_MEDIA_TYPE)
+        case WrongFile.CORRUPT:
+            return _file(request, _corrupt(data, seed), task, media_type, of=data)
+
+
+def _corrupt(data: bytes, seed: int) -> bytes:
+    """A file with one byte changed in each part of `_CORRUPT_EVERY`, the same for the same seed."""
+    found = bytearray(data)
+    for n, start in enumerate(range(_INTACT_BYTES, len(found), _CORRUPT_EVERY)):
+        drawn = mix(seed, n)
+        at = start + drawn % min(_CORRUPT_EVERY, len(found) - start)
+        found[at] ^= 1 + (drawn >> 32) % 255
+    return bytes(found)
+
+
+def _file(request: Request, data: bytes, task: Task, media_type: str, *, of: bytes | None = None) -> Response:
+    """A file, whole or in part. Its ETag is that of the file it should be (`of`), as a store would say it."""
     from email.utils import format_datetime  # a slow import that only downloads need
 
-    etag = f'"{md5(data, usedforsecurity=False).hexdigest()}"'
+    etag = f'"{md5(data if of is None else of, usedforsecurity=False).hexdigest()}"'
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
         "Last-Modified": format_datetime(datetime.fromtimestamp(task.finished_ms // 1000, UTC), usegmt=True),
         "Server": "AmazonS3",
     }
-    media_type = task.delivery.image_type.media_type
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
     part = _part(request.headers.get("range", ""), len(data))
@@ -203,14 +301,14 @@ def _iso(instant_ms: int) -> str:
     return datetime.fromtimestamp(instant_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _write(mock: Mock, world: World | None, request: Request, response: Response, findings: Sequence[Finding]) -> None:
+def _write(mock: Mock, world: World | None, request: Request, status: int, findings: Sequence[Finding]) -> None:
     (world.journal if world else mock.outside).write(
         at_ms=world.clock.now_ms() if world else mock.wall(),
         method=request.method,
         path=request.scope["path"],
         query=b"",  # a signature is a secret while it lives
         operation_id="",
-        status=response.status_code,
+        status=status,
         headers=tuple(pair for pair in request.scope["headers"] if pair[0] in KEPT_HEADERS),
         request=b"",
         answer=b"",
@@ -219,7 +317,7 @@ def _write(mock: Mock, world: World | None, request: Request, response: Response
     log_call(
         request.method,
         request.scope["path"],
-        response.status_code,
+        status,
         world,
         findings=[finding.code.value for finding in findings],
     )
