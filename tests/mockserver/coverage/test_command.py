@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -94,13 +95,21 @@ def test_a_page_is_written(shards: list[Path], tmp_path: Path) -> None:
     assert page.read_text().startswith("<!doctype html>")
 
 
-def test_it_fails_under_the_threshold_and_not_at_it(shards: list[Path]) -> None:
+def test_what_is_complete_is_not_under_a_hundred(client: Client, tmp_path: Path) -> None:
+    nothing = client.coverage.report()
+    write_report(replace(nothing, counts=(1,) * len(nothing.items)), tmp_path / "all.json")
+    assert run(tmp_path / "all.json", "--fail-under", "100").returncode == 0
+    write_report(replace(nothing, counts=(0, *(1,) * (len(nothing.items) - 1))), tmp_path / "almost.json")
+    assert run(tmp_path / "almost.json", "--fail-under", "100").returncode == 1
+
+
+def test_it_fails_under_the_threshold_and_shows_the_report_all_the_same(shards: list[Path]) -> None:
     one = as_json(read_report(shards[0].read_bytes(), "one"))["percent"]
     assert run(shards[0], "--fail-under", str(one)).returncode == 0
     done = run(shards[0], "--fail-under", "99.5")
     assert done.returncode == 1
     assert f"coverage is {one} %, below --fail-under 99.5" in done.stderr
-    assert done.stdout.startswith("Contract coverage"), "the report is shown all the same"
+    assert done.stdout.startswith("Contract coverage")
 
 
 def test_it_fails_under_the_minimum_of_a_dimension(shards: list[Path]) -> None:

@@ -56,6 +56,15 @@ def test_the_grouping_never_matters(first: Report, second: Report, third: Report
     assert dump(merge([merge([first, second]), third])) == dump(whole)
 
 
+@given(first=REPORTS, second=REPORTS)
+def test_counts_are_added(first: Report, second: Report) -> None:
+    both = merge([first, second])
+    assert both.counts == tuple(one + other for one, other in zip(first.counts, second.counts, strict=True))
+    for name in "abc":
+        assert both.findings.get(name, 0) == first.findings.get(name, 0) + second.findings.get(name, 0)
+        assert both.happened.get(name, 0) == first.happened.get(name, 0) + second.happened.get(name, 0)
+
+
 @given(found=REPORTS)
 def test_a_report_alone_is_itself(found: Report) -> None:
     assert dump(merge([found])) == dump(found)
