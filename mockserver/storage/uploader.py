@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -82,8 +82,8 @@ class Uploader(Protocol):
         """
 
 
-FaultAt = Callable[[int], StorageFault | None]
-"""The fault that picture `index` of a task meets, if any."""
+FaultAt = Callable[[int], Awaitable[StorageFault | None]]
+"""The fault that picture `index` of a task meets, if any; a put that is to be late waits in here."""
 
 
 class FaultyUploader:
@@ -105,8 +105,8 @@ class FaultyUploader:
 
     async def put(self, put: Put) -> str:
         """See `Uploader.put`."""
-        fault = self._fault_at(self._puts)
-        self._puts += 1
+        index, self._puts = self._puts, self._puts + 1
+        fault = await self._fault_at(index)
         if fault is not None:
             detail = "a fault asked for"
             if fault is StorageFault.PARTIAL:

@@ -35,6 +35,15 @@ def delivered(task: Task, uploader: Uploader | None, fault_at: FaultAt | None = 
     return asyncio.run(deliver(task, draw, ids=IDS, uploader=uploader, fault_at=fault_at))
 
 
+def at(*indices: int, fault: StorageFault) -> FaultAt:
+    """Fails the pictures of these indices."""
+
+    async def fault_at(index: int) -> StorageFault | None:
+        return fault if index in indices else None
+
+    return fault_at
+
+
 def keys_of(task: Task) -> tuple[str, ...]:
     return tuple(object_key(task, STORAGE, index, IDS) for index in range(task.count))
 
@@ -59,7 +68,7 @@ def test_a_fault_fails_the_delivery_and_says_what_it_means(fault: StorageFault) 
     bucket = Bucket()
     task = stored_task(STORAGE)
 
-    failed = delivered(task, bucket, lambda _: fault)
+    failed = delivered(task, bucket, at(0, fault=fault))
 
     assert isinstance(failed, UploadFailed)
     assert (failed.kind, failed.bucket, failed.key, failed.uploaded) == (fault, "my-pictures", keys_of(task)[0], ())
@@ -76,7 +85,7 @@ def test_half_way_what_was_put_stays_and_is_named() -> None:
     task = stored_task(STORAGE, count=3)
     first, second, third = keys_of(task)
 
-    failed = delivered(task, bucket, lambda index: StorageFault.DENIED if index == 1 else None)
+    failed = delivered(task, bucket, at(1, fault=StorageFault.DENIED))
 
     assert isinstance(failed, UploadFailed)
     assert failed.uploaded == (first,)
@@ -87,7 +96,7 @@ def test_half_way_what_was_put_stays_and_is_named() -> None:
 
 
 def test_a_cut_connection_says_how_much_was_sent() -> None:
-    failed = delivered(stored_task(STORAGE), Bucket(), lambda _: StorageFault.PARTIAL)
+    failed = delivered(stored_task(STORAGE), Bucket(), at(0, fault=StorageFault.PARTIAL))
     assert isinstance(failed, UploadFailed)
     assert "4 of 9 bytes" in failed.message
 
@@ -99,7 +108,7 @@ def test_without_a_storage_set_up_the_pictures_stay_where_they_are() -> None:
 
 def test_faults_need_no_storage() -> None:
     """Nothing is said to be in a bucket that nobody put there."""
-    failed = delivered(stored_task(STORAGE), None, lambda index: StorageFault.NO_BUCKET if index == 1 else None)
+    failed = delivered(stored_task(STORAGE), None, at(1, fault=StorageFault.NO_BUCKET))
     assert isinstance(failed, UploadFailed)
     assert (failed.kind, failed.uploaded) == (StorageFault.NO_BUCKET, ())
 

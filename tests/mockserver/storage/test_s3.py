@@ -219,10 +219,20 @@ def test_on_aws_no_other_region_is_asked(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("region", "bucket"), [("us-east-1", "pictures"), ("us-east-2", "my.pictures"), ("cn-north-1", "Old_Bucket")]
+    ("endpoint", "region", "bucket"),
+    [
+        (None, "us-east-1", "pictures"),
+        (None, "us-east-2", "my.pictures"),
+        (None, "cn-north-1", "Old_Bucket"),
+        ("http://storage.test:9000", "us-east-1", "pictures"),
+        ("https://storage.test/", "us-east-2", "my.pictures"),
+    ],
 )
-def test_the_url_is_the_one_that_was_written_to(region: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On AWS, by host or by path."""
+def test_the_url_is_the_one_that_was_written_to(
+    endpoint: str | None, region: str, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By host or by path, whatever endpoint the environment names."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://localhost:1")
     import botocore.awsrequest
     import botocore.httpsession
 
@@ -236,7 +246,7 @@ def test_the_url_is_the_one_that_was_written_to(region: str, bucket: str, monkey
 
     monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", answered)
     put = Put(region=region, bucket=bucket, key="out/a.png", data=b"x", content_type="image/png")
-    assert [put_one(settings(None), put)] == sent
+    assert [put_one(settings(endpoint), put)] == sent
 
 
 def test_a_slow_storage_runs_into_the_time_out() -> None:
