@@ -54,6 +54,11 @@ def without_secrets(query: bytes) -> bytes:
     return b"&".join(parts)
 
 
+def without_keys(text: str) -> str:
+    """A text such as a path without whatever looks like an API key, whosever it is; for logs."""
+    return _STRANGERS_KEY.sub(_shown_key, text) if "sk-" in text or "earer" in text else text
+
+
 class Redactor:
     """Cuts secrets for one journal.
 
@@ -86,7 +91,7 @@ class Redactor:
         self._look(body)
         window = body[: limit + WINDOW_BYTES]
         whole = len(window) == len(body)
-        head, cut = _searched(self.text(window), whole=whole)
+        head, cut = self._searched(self.text(window), whole=whole)
         return _kept(head, limit, whole=whole), cut
 
     def answer(self, body: bytes, limit: int, cut: tuple[str, ...] = ()) -> bytes:
@@ -108,10 +113,10 @@ class Redactor:
     def query(self, query: bytes) -> bytes:
         """A query string without secrets."""
         self._look(query)
-        query = without_secrets(query)
-        if b"%2F" in query or b"%2f" in query or b"//" in query:
-            query = b"&".join(map(_pair_without_url_secrets, query.split(b"&")))
-        return self.text(query)
+        query = self.text(without_secrets(query))
+        if b"%" in query or b"//" in query:
+            query = b"&".join(map(self._pair, query.split(b"&")))
+        return query
 
     def text(self, text: bytes) -> bytes:
         """Any text without the key itself: a path, a query, a header's value."""
@@ -119,8 +124,7 @@ class Redactor:
             if needle in text:
                 text = text.replace(needle, CUT.encode())
         if self._strangers and (b"sk-" in text or b"earer" in text):
-            readable = text.decode("utf-8", "surrogateescape")
-            text = _STRANGERS_KEY.sub(_shown_key, readable).encode("utf-8", "surrogateescape")
+            text = without_keys(text.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
         return text
 
     def headers(self, headers: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[bytes, bytes], ...]:
@@ -132,34 +136,49 @@ class Redactor:
         value = self.text(value)
         return _text_without_urls_secrets(value) if b"//" in value else value
 
+    def _searched(self, body: bytes, *, whole: bool) -> tuple[bytes, tuple[str, ...]]:
+        """A body without the values of secret names and without what URLs hold."""
+        escaped = b"\\u00" in body or b"\\/" in body
+        suspicious = escaped or b"//" in body or b"AKIA" in body or b"ASIA" in body
+        if not suspicious and _NAME.search(body.lower()) is None:
+            return body, ()
+        cut: list[str] = []
+        if whole:
+            try:
+                found = json.loads(body)
+                clean = _value_without_secrets(found, cut.append, self._without_key)
+                if not cut:
+                    return body, ()
+                written = json.dumps(clean, ensure_ascii=False, separators=(",", ":"))
+                return written.encode("utf-8", "replace"), tuple(cut)
+            except (ValueError, RecursionError):
+                cut.clear()  # no JSON, or too deep: searched as text
+        text = body.decode("utf-8", "surrogateescape")
+        clean_text = _PAIR.sub(r"\1...", _MEMBER.sub(r'\1"..."', _string_without_secrets(text, cut.append)))
+        if clean_text == text:
+            return body, ()
+        return clean_text.encode("utf-8", "surrogateescape"), tuple(cut)
+
+    def _pair(self, pair: bytes) -> bytes:
+        """A `name=value` of a query, in which the key or a URL may be written with percent signs."""
+        name, equals, value = pair.partition(b"=")
+        return self._part(name) + equals + self._part(value)
+
+    def _part(self, text: bytes) -> bytes:
+        decoded = unquote_to_bytes(text)
+        self._look(decoded)
+        clean = _text_without_urls_secrets(self.text(decoded))
+        return text if clean == decoded else quote(clean, safe=":/.").encode()
+
+    def _without_key(self, text: str) -> str:
+        for needle in self._needles:
+            text = text.replace(needle.decode("utf-8", "surrogateescape"), CUT)
+        return text
+
     def _look(self, text: bytes) -> None:
         for needle in self._needles:
             if needle in text:
                 self.seen = True
-
-
-def _searched(body: bytes, *, whole: bool) -> tuple[bytes, tuple[str, ...]]:
-    """A body without the values of secret names and without what URLs hold."""
-    escaped = b"\\u00" in body or b"\\/" in body
-    suspicious = escaped or b"//" in body or b"AKIA" in body or b"ASIA" in body
-    if not suspicious and _NAME.search(body.lower()) is None:
-        return body, ()
-    cut: list[str] = []
-    if whole:
-        try:
-            found = json.loads(body)
-            clean = _value_without_secrets(found, cut.append)
-            if not cut:
-                return body, ()
-            written = json.dumps(clean, ensure_ascii=False, separators=(",", ":"))
-            return written.encode("utf-8", "replace"), tuple(cut)
-        except (ValueError, RecursionError):
-            cut.clear()  # no JSON, or too deep: searched as text
-    text = body.decode("utf-8", "surrogateescape")
-    clean_text = _PAIR.sub(r"\1...", _MEMBER.sub(r'\1"..."', _string_without_secrets(text, cut.append)))
-    if clean_text == text:
-        return body, ()
-    return clean_text.encode("utf-8", "surrogateescape"), tuple(cut)
 
 
 def _kept(head: bytes, limit: int, *, whole: bool) -> bytes:
@@ -167,17 +186,24 @@ def _kept(head: bytes, limit: int, *, whole: bool) -> bytes:
     return head[:limit] if whole else head[: min(limit, max(0, len(head) - WINDOW_BYTES))]
 
 
-def _value_without_secrets(value: object, tell: Callable[[str], None]) -> object:
+def _value_without_secrets(value: object, tell: Callable[[str], None], without_key: Callable[[str], str]) -> object:
     """A JSON value without secrets; each text that was cut is told."""
     if isinstance(value, dict):
         return {
-            name: _all_told(inner, tell) if inner and _is_secret(name) else _value_without_secrets(inner, tell)
+            without_key(name): (
+                _all_told(inner, tell)
+                if inner and _is_secret(name)
+                else _value_without_secrets(inner, tell, without_key)
+            )
             for name, inner in value.items()
         }
     if isinstance(value, list):
-        return [_value_without_secrets(inner, tell) for inner in value]
+        return [_value_without_secrets(inner, tell, without_key) for inner in value]
     if isinstance(value, str):
-        return _string_without_secrets(value, tell)
+        clean = without_key(value)
+        if clean != value:
+            tell(value)
+        return _string_without_secrets(clean, tell)
     return value
 
 
@@ -227,14 +253,6 @@ def _pairs(query: str) -> str:
 def _text_without_urls_secrets(text: bytes) -> bytes:
     readable = text.decode("utf-8", "surrogateescape")
     return _string_without_secrets(readable, lambda _: None).encode("utf-8", "surrogateescape")
-
-
-def _pair_without_url_secrets(pair: bytes) -> bytes:
-    """A `name=value` of a query, the value of which may be a URL in percent-encoding."""
-    name, equals, value = pair.partition(b"=")
-    decoded = unquote_to_bytes(value)
-    clean = _text_without_urls_secrets(decoded)
-    return pair if clean == decoded else name + equals + quote(clean, safe=":/.").encode()
 
 
 def _shown_key(match: re.Match[str]) -> str:

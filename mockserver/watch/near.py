@@ -91,6 +91,8 @@ def _summary(missed: Sequence[NearMiss]) -> list[str]:
 def nearest_operation(method: str, path: str, operations: Mapping[str, tuple[str, str]]) -> str:
     """The id of the operation that a call nearly was: the most similar path, of equal ones that with its method.
 
+    The version counts extra: whoever forgets `async` in `/v3/async/txt2img` did not mean `/v2/txt2img`.
+
     Args:
         method: of the call.
         path: of the call.
@@ -102,6 +104,8 @@ def nearest_operation(method: str, path: str, operations: Mapping[str, tuple[str
 
     def likeness(operation_id: str) -> tuple[float, bool]:
         its_method, its_path = operations[operation_id]
-        return SequenceMatcher(None, path[:MAX_PATH], its_path, autojunk=False).ratio(), its_method == method
+        likeness = SequenceMatcher(None, path[:MAX_PATH], its_path, autojunk=False).ratio()
+        same_version = path.split("/")[1:2] == its_path.split("/")[1:2]
+        return likeness + (0.25 if same_version else 0), its_method == method
 
     return max(operations, key=likeness)

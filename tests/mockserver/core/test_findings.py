@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.core.findings import MAX_TEXT, Code, Finding, Findings
+from mockserver.core.findings import CATALOGUE, MAX_TEXT, Code, Finding, Findings, Level
 
 
 def finding(where: str = "createTxt2imgTask: request.negative_prompt", message: str = "empty") -> Finding:
@@ -68,14 +68,53 @@ def test_clearing_forgets_findings_and_the_number_dropped() -> None:
 def test_codes_keep_their_meaning() -> None:
     """Users filter by code: a code is one word, for ever."""
     assert {code.name: code.value for code in Code} == {
-        "UNDOCUMENTED_KEY_FORM": "NV405",
+        "POLLS_TOO_FAST": "NV101",
+        "IGNORES_RETRY_AFTER": "NV102",
+        "POLLS_AFTER_END": "NV103",
+        "RESULT_NEVER_READ": "NV104",
+        "GIVES_UP_EARLY": "NV105",
+        "KEY_SENT_TO_IMAGE_HOST": "NV201",
+        "KEY_IN_URL_OR_BODY": "NV202",
+        "EXPIRED_LINK": "NV203",
+        "HOT_LINKED_PICTURE": "NV204",
+        "REFUSED_DOWNLOAD_LEFT": "NV205",
+        "RETRIED_UNKNOWN_OUTCOME": "NV301",
+        "SAME_REQUEST_TWICE": "NV302",
+        "PAID_TASK_LOST": "NV303",
+        "POLLS_FOR_EVER": "NV304",
         "TOLERATED_REQUEST": "NV401",
+        "DEPRECATED_VERSION": "NV403",
+        "UNDOCUMENTED_KEY_FORM": "NV405",
         "UNDOCUMENTED_PARAMETER": "NV406",
         "UNEXPECTED_CONTENT_TYPE": "NV407",
         "UNDOCUMENTED_MEANING": "NV408",
         "BASE_MODEL_MISMATCH": "NV409",
-        "DEPRECATED_VERSION": "NV403",
-        "KEY_SENT_TO_IMAGE_HOST": "NV201",
-        "EXPIRED_LINK": "NV203",
+        "SLOW_RECEIVER": "NV501",
+        "RECEIVER_REFUSED": "NV502",
+        "REPEAT_NOT_SURVIVED": "NV503",
+        "UNKNOWN_EVENT_NOT_SURVIVED": "NV504",
+        "FAILED_TASK_NOT_SURVIVED": "NV505",
+        "LARGE_EVENT_NOT_SURVIVED": "NV506",
+        "RECEIVER_REDIRECTS": "NV507",
+        "CONCURRENT_EVENTS_NOT_SURVIVED": "NV508",
+        "NO_USER_AGENT": "NV601",
+        "NO_TIMEOUT": "NV602",
         "NOT_SIMULATED": "NV900",
     }
+
+
+def test_every_code_is_in_the_catalogue() -> None:
+    """With a title of a line and sentences in the rest."""
+    assert set(CATALOGUE) == set(Code)
+    for about in CATALOGUE.values():
+        assert len(about.title) < 80
+        assert not about.title.endswith(".")
+        for text in (about.what, about.why, about.instead):
+            assert text.endswith(".")
+            assert "  " not in text
+
+
+def test_a_code_has_a_name_and_a_level() -> None:
+    """As answers and exports write them."""
+    assert Code.POLLS_TOO_FAST.label == "polls-too-fast"
+    assert finding().level is CATALOGUE[Code.TOLERATED_REQUEST].level is Level.WARNING
