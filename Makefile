@@ -50,6 +50,7 @@ generate: $(SETUP) ## write the generated files again
 	$(BIN)/python -m openapi.requirements --write
 	$(BIN)/python docs/make_life_cycle.py --write
 	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_prices.py
 	$(BIN)/python -m tests.contract.documented_table --write
 
 generated: $(SETUP) ## look for generated files that are out of date
@@ -57,6 +58,7 @@ generated: $(SETUP) ## look for generated files that are out of date
 	$(BIN)/python -m openapi.requirements --check
 	$(BIN)/python docs/make_life_cycle.py --check
 	$(BIN)/python docs/make_reference.py --check
+	$(BIN)/python docs/make_prices.py --check
 	$(BIN)/python -m tests.contract.documented_table --check
 
 check: lint types generated test ## everything that CI demands
