@@ -19,7 +19,6 @@ from mockserver.coverage.fields import Field, Limit
 from mockserver.coverage.item import Dimension
 from mockserver.coverage.items_of_requests import left_out_key, sent_key, value_key
 from mockserver.coverage.model import (
-    ANY_EFFECT,
     STATUS_AT,
     LinkOutcome,
     Universe,
@@ -212,6 +211,7 @@ class Coverage:
         self._happened: dict[int, int] = {}
         self._findings: dict[str, int] = {}
         self._tasks: OrderedDict[tuple[str, str, bytes], tuple[str | int, int]] = OrderedDict()
+        self._struck: OrderedDict[tuple[str, str], set[int]] = OrderedDict()
         self._waiting: OrderedDict[tuple[str, str], set[int]] = OrderedDict()
 
     def saw_call(
@@ -220,49 +220,58 @@ class Coverage:
         operation: Operation,
         query: bytes,
         body: bytes,
-        answer: Mapping[str, Any],
+        answer: Mapping[str, Any] | bytes,
         status: int,
         world: str = "",
     ) -> None:
-        """A call of an operation whose answer was made and will reach the client.
+        """A call of an operation, once its answer was made.
 
         Args:
             operation: what was called.
             query: as sent.
             body: as sent.
-            answer: the body of the answer.
-            status: its HTTP status.
+            answer: the body of the answer, read or as sent.
+            status: its HTTP status; 0 when none came.
             world: id of the world; tells clients with different keys apart.
         """
         self._calls += 1
-        version, operation_id = operation.version, operation.operation_id
+        told = _read(answer) if isinstance(answer, bytes) else answer
+        accepted = self._saw_answer(operation, told, status)
+        operation_id = operation.operation_id
+        if accepted:
+            self._add(f"{Dimension.OPERATIONS.value}:{operation_id}")
+            if self._waiting:
+                self._survived(world, operation_id)
+                self._survived(world, "")
+            if operation_id in self._polls:
+                self._saw_poll(operation, query, told, world)
+            elif body:
+                self._saw_body(operation_id, body)
+            else:
+                self._saw_query(operation_id, query)
+        if self._struck:  # last: this call was struck, so it is no proof itself
+            for place in self._struck.pop((world, operation_id), ()):
+                self._wait(self._waiting, (world, operation_id), place)
+
+    def _saw_answer(self, operation: Operation, answer: Mapping[str, Any], status: int) -> bool:
+        """Counts the version and the reason or code of a refusal; gives whether the call was accepted."""
+        version = operation.version
+        self._add(f"{Dimension.VERSIONS.value}:{version}")
         if version == "v2":
             code = answer.get("code")
-            accepted = status == 200 and code == 0
-            if not accepted:
-                self._add(f"{Dimension.V2_CODES.value}:{code}")
-        else:
-            accepted = status == 200
-            if not accepted:
-                self._add(f"{Dimension.ERRORS.value}:{operation_id}:{answer.get('reason')}")
-        self._add(f"{Dimension.VERSIONS.value}:{version}")
-        if not accepted:
-            return
-        self._add(f"{Dimension.OPERATIONS.value}:{operation_id}")
-        if self._waiting:
-            self._survived(world, operation_id)
-            self._survived(world, "")
-        if operation_id in self._polls:
-            self._saw_poll(version, operation_id, query, answer, world)
-        elif body:
-            self._saw_body(operation_id, body)
-        else:
-            self._saw_query(operation_id, query)
+            if status == 200 and code == 0:
+                return True
+            self._add(f"{Dimension.V2_CODES.value}:{code}")
+            return False
+        if status != 200:
+            self._add(f"{Dimension.ERRORS.value}:{operation.operation_id}:{answer.get('reason')}")
+        return status == 200
 
     def saw_fault(self, point: str, effect: str, *, operation: str = "", world: str = "") -> None:
         """A fault happened; it counts as survived when the client gets through later.
 
-        To be told after the call that it struck: the call itself is no proof that the client got through.
+        One that strikes a call is told while that call is handled, before `saw_call`: the next call of that operation
+        in that world is the struck one, and only those after it show that the client got through.
 
         Args:
             point: where it happened.
@@ -271,16 +280,15 @@ class Coverage:
                 links and webhooks are survived in their own way.
             world: id of the world.
         """
-        name = f"{Dimension.FAULTS.value}:{point}:"
-        place = self.universe.places.get(name + effect, self.universe.places.get(name + ANY_EFFECT))
+        place = self.universe.places.get(f"{Dimension.FAULTS.value}:{point}:{effect}")
         if place is None:
             return
         self._happened[place] = self._happened.get(place, 0) + 1
-        way = world, _WAY_OF_POINT.get(point, operation)
-        self._waiting.setdefault(way, set()).add(place)
-        self._waiting.move_to_end(way)
-        if len(self._waiting) > MAX_WAITING:
-            self._waiting.popitem(last=False)
+        way = _WAY_OF_POINT.get(point)
+        if way is None and operation:
+            self._wait(self._struck, (world, operation), place)
+        else:
+            self._wait(self._waiting, (world, way or ""), place)
 
     def saw_download(self, version: str, outcome: LinkOutcome, *, image_type: str = "", world: str = "") -> None:
         """A picture link was used.
@@ -296,9 +304,7 @@ class Coverage:
             self._add(f"{links}:{version}:expired")
             place = self.universe.places.get(f"{links}:{version}:renewed")
             if place is not None:
-                self._waiting.setdefault(way, set()).add(place)
-                if len(self._waiting) > MAX_WAITING:
-                    self._waiting.popitem(last=False)
+                self._wait(self._waiting, way, place)
             return
         self._add(f"{links}:{version}:opened:{image_type}")
         self._survived(world, f"{_DOWNLOAD}/{version}")
@@ -357,7 +363,8 @@ class Coverage:
             for text in texts[:MAX_ENTRIES]:
                 probe.count(_typed(probe, text), self._counts)
 
-    def _saw_poll(self, version: str, operation_id: str, query: bytes, answer: Mapping[str, Any], world: str) -> None:
+    def _saw_poll(self, operation: Operation, query: bytes, answer: Mapping[str, Any], world: str) -> None:
+        version, operation_id = operation.version, operation.operation_id
         for probe in self._queries[operation_id]:
             self._counts[probe.sent] += 1  # an accepted poll has all there is: the id
         state: Any = answer
@@ -389,9 +396,26 @@ class Coverage:
         if place is not None:
             counts[place] += 1
 
+    @staticmethod
+    def _wait(waiting: OrderedDict[tuple[str, str], set[int]], way: tuple[str, str], place: int) -> None:
+        """Notes an item that counts when something happens on its way; the oldest ways are given up at the bound."""
+        waiting.setdefault(way, set()).add(place)
+        waiting.move_to_end(way)
+        if len(waiting) > MAX_WAITING:
+            waiting.popitem(last=False)
+
     def _survived(self, world: str, way: str) -> None:
         for place in self._waiting.pop((world, way), ()):
             self._counts[place] += 1
+
+
+def _read(answer: bytes) -> Mapping[str, Any]:
+    """An answer as it was sent; empty when it is no JSON object, as a gateway's error page."""
+    try:
+        told = orjson.loads(answer)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _kind_of(field: Field) -> str:

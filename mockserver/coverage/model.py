@@ -19,14 +19,12 @@ from mockserver.core.task import TRANSITIONS, Status
 from mockserver.coverage import items_of_requests
 from mockserver.coverage.fields import Field, Schema, flat, members, read_field, referred
 from mockserver.coverage.item import Dimension, Item, Scope
+from mockserver.faults.effects import effects_at
 from mockserver.faults.points import Point
 from openapi.catalogue import Catalogue, Kind
 from openapi.document import Document, Operation, Reading
 
 _CITED = re.compile(r" ?\([CO][0-9]+\)")
-
-ANY_EFFECT = "any effect"
-"""The effect of a point whose effects were not named."""
 
 STATUS_AT: Mapping[str, tuple[str, ...]] = {"v3": ("task", "status"), "v2": ("data", "status")}
 """Where the answer to a poll holds the state."""
@@ -86,6 +84,11 @@ class Universe:
         return digest_of(self.items)
 
 
+def possible_faults() -> list[tuple[str, str]]:
+    """Each point with each effect that makes sense there."""
+    return [(point.value, kind.value) for point in Point for kind in effects_at(point)]
+
+
 def digest_of(items: Iterable[Item]) -> str:
     """A short text that is the same for equal items."""
     told = "\n".join(f"{item.key}\t{item.group}\t{item.share}\t{item.needs}" for item in items)
@@ -93,14 +96,14 @@ def digest_of(items: Iterable[Item]) -> str:
 
 
 def universe(
-    document: Document, catalogue: Catalogue | None = None, faults: Iterable[tuple[str, str]] = ()
+    document: Document, catalogue: Catalogue | None = None, faults: Iterable[tuple[str, str]] | None = None
 ) -> Universe:
     """Derives what there is to cover.
 
     Args:
         document: the contract.
         catalogue: the models; without it no item tells checkpoints apart.
-        faults: the pairs of point and effect that can happen; empty: one item per point, whatever the effect.
+        faults: pairs of point and effect; None: all that can happen.
     """
     raw = document.rendered(Reading.DOCUMENTED)
     operations = sorted(document.operations.values(), key=lambda one: one.deprecated)
@@ -122,7 +125,7 @@ def universe(
         *_seen_states(states),
         *_transitions(states, v2_status),
         *_outcomes(states, terminal),
-        *_faults(faults),
+        *_faults(possible_faults() if faults is None else faults),
         *_webhooks(bodies),
         *_links(bodies),
         *_models(queries, catalogue),
@@ -304,7 +307,7 @@ def _outcomes(states: Mapping[str, Mapping[str | int, str]], terminal: set[str |
 
 
 def _faults(pairs: Iterable[tuple[str, str]]) -> Iterator[Item]:
-    listed = list(dict.fromkeys(pairs)) or [(point.value, ANY_EFFECT) for point in Point]
+    listed = list(dict.fromkeys(pairs))
     points = [point for point, _ in listed]
     for point, effect in listed:
         yield _item(

@@ -15,7 +15,7 @@ FAULTS = (
     ("submit.before", "delay"),
     ("result", "status"),
     ("download", "status"),
-    ("finish", "failed"),
+    ("finish", "fail"),
     ("webhook.attempt", "status"),
 )
 

@@ -180,11 +180,13 @@ def test_what_is_remembered_of_tasks_is_bounded_and_their_outcomes_stay(
     assert client.count("outcomes:v3:TASK_STATUS_SUCCEED") == 10
 
 
-def test_a_fault_is_survived_by_a_later_accepted_call_of_the_same_operation(client: Client) -> None:
-    key = "faults:submit.before:status"
-    client.coverage.saw_fault("submit.before", "status", operation=TXT2IMG, world="w")
+def test_a_fault_is_survived_by_a_call_of_the_same_operation_after_the_struck_one(client: Client) -> None:
+    key = "faults:submit.before:delay"
+    client.coverage.saw_fault("submit.before", "delay", operation=TXT2IMG, world="w")
     client.poll("a", "QUEUED")
-    client.call(TXT2IMG, answer={"reason": "INTERNAL"}, status=500)
+    client.submit(bodies.txt2img())
+    assert client.count(key) == 0, "the struck call itself is no proof"
+    client.call(TXT2IMG, answer={"reason": "CREATE_TASK_FAILED"}, status=500)
     assert client.count(key) == 0
     assert client.coverage.report().happened == {key: 1}
     client.submit(bodies.txt2img())
@@ -192,27 +194,54 @@ def test_a_fault_is_survived_by_a_later_accepted_call_of_the_same_operation(clie
     assert client.count(key) == 1
 
 
+def test_a_call_without_an_answer_counts_as_neither_accepted_nor_refused(client: Client) -> None:
+    client.call(TXT2IMG, body=bodies.txt2img(), answer=b"", status=0)
+    assert client.seen() == {"versions:v3"}
+
+
+def test_an_answer_may_be_told_as_it_was_sent(client: Client) -> None:
+    client.call("getTaskResult", query="task_id=a", answer=b'{"task": {"status": "TASK_STATUS_QUEUED"}}')
+    client.call(TXT2IMG, answer=b'{"reason": "RATE_LIMIT_EXCEEDED"}', status=429)
+    client.call(TXT2IMG, answer=b"<html>Bad Gateway</html>", status=502)
+    assert {"states:v3:TASK_STATUS_QUEUED", f"errors:{TXT2IMG}:RATE_LIMIT_EXCEEDED"} <= client.seen()
+
+
 def test_a_fault_of_another_world_is_not_survived_here(client: Client) -> None:
     client.coverage.saw_fault("submit.before", "status", operation=TXT2IMG, world="other")
+    client.submit(bodies.txt2img())
     client.submit(bodies.txt2img())
     assert client.count("faults:submit.before:status") == 0
 
 
 def test_faults_of_tasks_links_and_webhooks_are_survived_in_their_own_way(client: Client) -> None:
     coverage = client.coverage
-    for point, effect in (("finish", "failed"), ("download", "status"), ("webhook.attempt", "status")):
+    for point, effect in (("finish", "fail"), ("download", "status"), ("webhook.attempt", "status")):
         coverage.saw_fault(point, effect, world="w")
     client.submit(bodies.txt2img())
     client.poll("a", "PROCESSING")
     assert not {key for key in client.seen() if key.startswith("faults:")}
     client.poll("a", "FAILED")
-    assert client.count("faults:finish:failed") == 1
+    assert client.count("faults:finish:fail") == 1
     coverage.saw_download("v3", LinkOutcome.OPENED, image_type="png", world="w")
     assert client.count("faults:download:status") == 1
     coverage.saw_webhook(WebhookOutcome.EXHAUSTED, world="w")
     assert client.count("faults:webhook.attempt:status") == 0
     coverage.saw_webhook(WebhookOutcome.RETRIED, world="w")
     assert client.count("faults:webhook.attempt:status") == 1
+
+
+def test_a_fault_at_no_operation_is_survived_by_any_accepted_call(client: Client) -> None:
+    client.coverage.saw_fault("submit.before", "status", world="w")
+    client.call("listModels", answer={"models": []})
+    assert client.count("faults:submit.before:status") == 1
+
+
+def test_survivors_that_are_awaited_are_bounded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "MAX_WAITING", 2)
+    for world in "abc":
+        client.coverage.saw_fault("finish", "fail", world=world)
+    client.coverage.saw_fault("made.up", "fail", world="w")
+    assert client.coverage.report().happened == {"faults:finish:fail": 3}
 
 
 def test_webhook_outcomes_count_and_test_mode_by_its_status(client: Client) -> None:
@@ -244,9 +273,10 @@ def test_clearing_forgets_all(client: Client) -> None:
     client.poll("a", "SUCCEED")
     client.coverage.clear()
     client.submit(bodies.txt2img())
+    client.submit(bodies.txt2img())
     report = client.coverage.report()
     assert client.count("outcomes:v3:TASK_STATUS_SUCCEED") == client.count("faults:submit.before:status") == 0
-    assert (report.calls, report.happened, report.findings) == (1, {}, {})
+    assert (report.calls, report.happened, report.findings) == (2, {}, {})
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mockserver.coverage.item import Dimension, Item, Scope
-from mockserver.coverage.model import ANY_EFFECT, Universe, universe
+from mockserver.coverage.model import Universe, universe
+from mockserver.faults.effects import effects_at
 from mockserver.faults.points import Point
 from openapi.document import Document, Reading
 
@@ -125,9 +126,11 @@ def test_a_client_may_look_away_while_a_state_passes(everything: Universe) -> No
     assert "transitions:v3:TASK_STATUS_QUEUED->TASK_STATUS_SUCCEED" in everything.places
 
 
-def test_every_point_is_an_item_when_no_effects_are_named(document: Document) -> None:
+def test_every_effect_that_makes_sense_at_a_point_is_an_item(document: Document) -> None:
     items = of(universe(document), Dimension.FAULTS)
-    assert {item.key for item in items} == {f"faults:{point.value}:{ANY_EFFECT}" for point in Point}
+    wanted = {f"faults:{point.value}:{kind.value}" for point in Point for kind in effects_at(point)}
+    assert {item.key for item in items} == wanted
+    assert len(wanted) > len(Point)
 
 
 def test_model_kinds_are_the_words_of_the_model_list(everything: Universe) -> None:
