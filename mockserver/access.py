@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.findings import Code, Finding
+from mockserver.scenarios import names, scenario_of_key
 
 REFUSED_KEY = "sk-mock-invalid"
 """Never accepted, so that a client's handling of a refused key can be tested."""
@@ -41,7 +42,13 @@ class Credential:
 
 
 def read_credential(
-    authorization: bytes | None, omni_key: bytes | None, *, version: str, strict: bool, keys: frozenset[str]
+    authorization: bytes | None,
+    omni_key: bytes | None,
+    *,
+    version: str,
+    strict: bool,
+    keys: frozenset[str],
+    magic: bool = False,
 ) -> Credential:
     """The key of a call.
 
@@ -51,6 +58,7 @@ def read_credential(
         version: `v2` or `v3`, of the route; empty for the control interface.
         strict: only the documented form is accepted.
         keys: the only keys accepted; empty: any.
+        magic: a key may name a scenario (`sk-mock-mine--slow-queue`), which there has to be.
 
     Raises:
         Refusal: INVALID_API_KEY.
@@ -59,22 +67,28 @@ def read_credential(
         value = authorization.decode("latin-1").strip()
         scheme, _, rest = value.partition(" ")
         if scheme.lower() == "bearer":
-            return Credential(_accepted(rest.strip(), keys))
+            return Credential(_accepted(rest.strip(), keys, magic))
         if value and not strict:
-            return Credential(_accepted(value, keys), BARE_KEY)
+            return Credential(_accepted(value, keys, magic), BARE_KEY)
         raise _refused("expected the header 'Authorization: Bearer <key>'")
     if omni_key is not None and version != "v3" and not strict:
-        return Credential(_accepted(omni_key.decode("latin-1").strip(), keys), OMNI_KEY)
+        return Credential(_accepted(omni_key.decode("latin-1").strip(), keys, magic), OMNI_KEY)
     raise _refused("no API key; expected the header 'Authorization: Bearer <key>'")
 
 
-def _accepted(key: str, keys: frozenset[str]) -> str:
+def _accepted(key: str, keys: frozenset[str], magic: bool) -> str:
     if not _KEY.fullmatch(key):
         raise _refused("a key is 1 to 256 visible ASCII characters without spaces")
     if key == REFUSED_KEY:
         raise _refused(f"{REFUSED_KEY} is the key that is always refused")
     if keys and key not in keys:
         raise _refused("this server was started with a list of keys (--key), and this key is not on it")
+    scenario = scenario_of_key(key) if magic else None
+    if scenario is not None and scenario not in names():
+        raise _refused(
+            f"the key asks for scenario {scenario[:40]!r}, which there is not; "
+            f"sk-mock-<world>--<scenario> takes one of {', '.join(names())}"
+        )
     return key
 
 

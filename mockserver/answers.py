@@ -55,11 +55,13 @@ class View:
         base_url: scheme and host of the links, no slash at the end.
         signer: signs them.
         ids: names the picture files.
+        link_ttl_s: how long links live; None: as documented.
     """
 
     base_url: str
     signer: LinkSigner
     ids: Ids
+    link_ttl_s: int | None = None
 
 
 def picture_path_v3(task: Task, index: int, ids: Ids) -> str:
@@ -134,12 +136,12 @@ def progress(task: Task, now_ms: int, view: View, previews: Sequence[str]) -> di
 
 def _images(task: Task, now_ms: int, view: View) -> list[dict[str, Any]]:
     found: Sequence[dict[str, Any] | None] = _nsfw(task) if task.delivery.nsfw else [None] * task.count
-    kind = task.delivery.image_type
+    kind, ttl_s = task.delivery.image_type, _ttl_s(task, view, V3_TTL_S)
     return [
         {
             "image_url": view.base_url
-            + view.signer.sign(picture_path_v3(task, index, view.ids), now_ms=now_ms, ttl_s=V3_TTL_S),
-            "image_url_ttl": str(V3_TTL_S),
+            + view.signer.sign(picture_path_v3(task, index, view.ids), now_ms=now_ms, ttl_s=ttl_s),
+            "image_url_ttl": str(ttl_s),
             "image_type": kind,
             "nsfw_detection_result": found[index],
         }
@@ -149,13 +151,20 @@ def _images(task: Task, now_ms: int, view: View) -> list[dict[str, Any]]:
 
 def _links_v2(task: Task, now_ms: int, view: View) -> list[str]:
     """Links that live no longer than the pictures are kept (`img_expire_ttl`, counted from the end of the task)."""
-    ttl_s = V2_TTL_S
+    ttl_s = _ttl_s(task, view, V2_TTL_S)
     if task.delivery.ttl_s is not None:
-        ttl_s = max(0, task.delivery.ttl_s - max(0, now_ms - task.finished_ms) // 1000)
+        ttl_s = min(ttl_s, max(0, task.delivery.ttl_s - max(0, now_ms - task.finished_ms) // 1000))
     return [
         view.base_url + view.signer.sign(picture_path_v2(task, index), now_ms=now_ms, ttl_s=ttl_s)
         for index in range(task.count)
     ]
+
+
+def _ttl_s(task: Task, view: View, documented_s: int) -> int:
+    """How long the links of a task's pictures live: the task's own word, its world's, or the documented time."""
+    if task.course is not None and task.course.link_ttl_s is not None:
+        return task.course.link_ttl_s
+    return documented_s if view.link_ttl_s is None else view.link_ttl_s
 
 
 def _nsfw(task: Task) -> list[dict[str, Any]]:

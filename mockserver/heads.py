@@ -64,6 +64,7 @@ class Heads:
             version=operation.version,
             strict=settings.strict,
             keys=settings.keys,
+            magic=settings.magic,
         )
         if credential.finding is not None:
             findings.append(credential.finding)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from threading import Lock
@@ -15,15 +15,19 @@ from mockserver.core.links import LinkSigner
 from mockserver.core.recipe import Recipe
 from mockserver.core.task import Task
 from mockserver.errands import Errands
+from mockserver.faults.directives import Spell
+from mockserver.faults.plan import Armed
 from mockserver.money.prices import PriceTable, shipped_prices
 from mockserver.parts.ids import Ids, SeededIds
 from mockserver.parts.inputs import InputStore, MemoryInputs
 from mockserver.parts.renderer import ReceiptRenderer, Renderer
 from mockserver.parts.store import MemoryTasks, TaskStore
 from mockserver.parts.wall import SystemWall, wait
+from mockserver.scenarios import KEY_MARK, scenario_of_key, shipped
 from mockserver.settings import Settings
+from mockserver.staging import staged
 from mockserver.submissions.submission import Submission
-from mockserver.world import Errand, World, WorldSettings
+from mockserver.world import Errand, World, WorldSettings, world_id
 from openapi.catalogue import Catalogue, Kind
 from openapi.document import Document
 
@@ -101,8 +105,24 @@ class Mock:
         """The world of a task."""
         return self._owners.get(task_id)
 
-    def submit(self, world: World, operation_id: str, submission: Submission, body: bytes) -> Task:
+    def submit(
+        self,
+        world: World,
+        operation_id: str,
+        submission: Submission,
+        body: bytes,
+        spell: Spell | None = None,
+        own: Sequence[Armed] = (),
+    ) -> Task:
         """Accepts a submission within the bounds.
+
+        Args:
+            world: whose it is.
+            operation_id: what was called.
+            submission: what it asks for.
+            body: the request as it is kept.
+            spell: what its magic inputs ask for.
+            own: the rules of that, in force.
 
         Raises:
             Refusal: CREATE_TASK_FAILED, when the bound is reached by tasks that have not ended; or what the world's
@@ -123,6 +143,8 @@ class Mock:
             delivery=delivery,
             body=body,
             price_micro_usd=price_micro_usd,
+            spell=spell,
+            own=own,
         )
         self._owners[task.id] = world
         self._task_bytes += len(body)
@@ -165,6 +187,20 @@ class Mock:
                 del self._worlds[key]
                 return
 
+    def plain_settings(self) -> WorldSettings:
+        """What a world starts with when no scenario is asked for."""
+        settings = self.settings
+        return WorldSettings(clock=settings.clock, fleet=settings.fleet, in_a_row=settings.in_a_row)
+
+    def _settings_of(self, key: str) -> WorldSettings:
+        """What the world of a key starts with."""
+        plain, scenario = self.plain_settings(), self.settings.scenario
+        if self.settings.magic and KEY_MARK in key:
+            name = scenario_of_key(key)
+            if name is not None:
+                scenario = shipped(name)
+        return plain if scenario is None else staged(scenario, plain, self.document)
+
     def _make_world(self, key: str) -> World:
         if len(self._worlds) >= self.settings.limits.worlds:
             _, oldest = self._worlds.popitem(last=False)
@@ -172,15 +208,17 @@ class Mock:
             self._disown(oldest)
             oldest.journal.clear()
             self.forgotten_worlds += 1
+        replay = self.settings.replay
         world = World(
             key=key,
-            settings=WorldSettings(clock=self.settings.clock, fleet=self.settings.fleet),
+            settings=self._settings_of(key),
             server_seed=self.settings.seed,
             wall=self.wall,
             tasks=self._new_tasks(),
             ids=self.ids,
             journal=Journal(self.budget, self.settings.limits.journal_entries),
             wake=self.errands.wake,
+            replay=None if replay is None else replay.get(world_id(key), {}),
         )
         self._worlds[key] = world
         return world

@@ -133,6 +133,7 @@ def _view(call: Call) -> answers.View:
         base_url=call.base_url,
         signer=call.mock.signer,
         ids=call.mock.ids,
+        link_ttl_s=call.world.link_ttl_s,
     )
 
 

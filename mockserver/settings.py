@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 
 from mockserver.core.clock import ClockMode
 from mockserver.core.fleet import FleetSettings
+from mockserver.faults.plan import DEFAULT_IN_A_ROW
+from mockserver.faults.scenario import Scenario
+from mockserver.faults.tape import Decisions
 
 ENV_PREFIX = "NOVITA_MOCK"
 DEFAULT_PORT = 4280
@@ -56,6 +59,9 @@ class Settings:
         illegal_words: a prompt with one of these (lower case) is refused as ILLEGAL_PROMPT.
         public_base_url: scheme and host of the picture links; None: the address the client used.
         magic: prompts, model names, seeds and the header Prefer can ask for trouble.
+        scenario: the situation that every world starts in.
+        in_a_row: faults in a row that an operation of a world may suffer; None: no bound.
+        replay: what a tape says happens, by world; None: rules decide.
         limits: bounds of what is held.
     """
 
@@ -68,6 +74,9 @@ class Settings:
     illegal_words: tuple[str, ...] = ()
     public_base_url: str | None = None
     magic: bool = True
+    scenario: Scenario | None = None
+    in_a_row: int | None = DEFAULT_IN_A_ROW
+    replay: Decisions | None = None
     limits: Limits = field(default_factory=Limits)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from hashlib import blake2b
 
 from mockserver.calls import Call, dump_body, parse_body, read_body
 from mockserver.core.errors import Refusal
@@ -11,7 +13,10 @@ from mockserver.core.findings import Code, Finding
 from mockserver.core.recipe import Recipe
 from mockserver.core.task import Task
 from mockserver.faults.breaks import hides_task
+from mockserver.faults.directives import Spell
 from mockserver.faults.effects import LOSING, Effect, Kind
+from mockserver.faults.magic import spell_of
+from mockserver.faults.plan import Armed
 from mockserver.faults.points import Point
 from mockserver.faults.rules import Facts
 from mockserver.mock import Mock
@@ -30,6 +35,10 @@ def submit(call: Call) -> Task:
     """
     body = read_body(call)
     operation_id, mock = call.operation.operation_id, call.mock
+    spell = None
+    if mock.settings.magic:
+        inner = body.get("request")
+        spell = spell_of(body, "prompt") if inner is None else spell_of(inner, "request.prompt")
     pictures = SubmittedPictures(mock.inputs, mock.document.picture_limits)
     submission = _reader(operation_id)(body, _context(operation_id, mock, pictures))
     call.findings.extend(submission.findings)
@@ -37,11 +46,14 @@ def submit(call: Call) -> Task:
     world, delivery = call.world, submission.delivery
     if delivery.webhook_url is not None:
         world.base_url = call.base_url
-    facts = Facts(operation_id=operation_id, body=kept, task=world.created) if world.faults.active else None
+    own = () if spell is None else _own_rules(call, spell)
+    facts = None
+    if world.faults.active:
+        facts = Facts(operation_id=operation_id, body=kept, task=world.created, own=own)
     try:
         if facts is not None:
             call.trouble(Point.SUBMIT_BEFORE, facts)
-        task = mock.submit(world, operation_id, submission, kept)
+        task = mock.submit(world, operation_id, submission, kept, spell, own)
     except (Disturbed, Refusal) as refused:
         how = str(refused.effect) if isinstance(refused, Disturbed) else refused.reason.value
 
@@ -60,7 +72,22 @@ def submit(call: Call) -> Task:
         effect = call.trouble(Point.SUBMIT_AFTER_COMMIT, facts)
         if effect is not None:
             _note_loss(call, task, effect)
+        if own and (effect is None or effect.kind not in LOSING):
+            world.faults.answered(_digest(call))
     return task
+
+
+def _own_rules(call: Call, spell: Spell) -> Sequence[Armed]:
+    """The rules that a request asks for itself; those that are to last are put in force."""
+    plan, now_ms = call.world.faults, call.world.clock.now_ms()
+    for rule in spell.lasting:
+        plan.arm_once(rule, now_ms)
+    return plan.own_rules(_digest(call), spell.rules, now_ms) if spell.rules else ()
+
+
+def _digest(call: Call) -> bytes:
+    """The same for the same request sent again."""
+    return blake2b(call.body, key=call.operation.operation_id.encode(), digest_size=16).digest()
 
 
 def _judge_repeat(call: Call, task: Task) -> None:
@@ -117,4 +144,5 @@ def _context(operation_id: str, mock: Mock, pictures: Pictures) -> Context:
         any_model=settings.any_model,
         strict=settings.strict,
         illegal_words=settings.illegal_words,
+        magic=settings.magic,
     )

@@ -6,23 +6,25 @@ different keys.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 from mockserver.core.agenda import Agenda
 from mockserver.core.chance import mix, seed_of
 from mockserver.core.clock import Clock, ClockKind, ClockMode, Wall
-from mockserver.core.course import NEVER_MS
+from mockserver.core.course import NEVER_MS, Course
 from mockserver.core.findings import Findings
 from mockserver.core.fleet import Fleet, FleetSettings, Plan
 from mockserver.core.journal import Journal
 from mockserver.core.recipe import Recipe
 from mockserver.core.task import Delivery, Status, Task, TaskType
+from mockserver.faults.directives import Spell
 from mockserver.faults.effects import Effect
 from mockserver.faults.fate import Fate, fate_of
-from mockserver.faults.plan import DEFAULT_IN_A_ROW, FaultPlan
+from mockserver.faults.plan import DEFAULT_IN_A_ROW, Armed, FaultPlan
 from mockserver.faults.rules import Facts, Rule
+from mockserver.faults.scenario import Scenario
 from mockserver.money.account import NO_LIMITS, Account, AccountSettings
 from mockserver.money.ledger import Ledger
 from mockserver.money.verdicts import Verdicts
@@ -62,6 +64,8 @@ class WorldSettings:
         faults: rules in force from its start.
         in_a_row: faults in a row that an operation may suffer; None: no bound.
         account: what its account refuses.
+        link_ttl_s: how long links of pictures live; None: as documented.
+        scenario: the situation that these settings are.
     """
 
     clock: ClockMode
@@ -70,6 +74,8 @@ class WorldSettings:
     faults: tuple[Rule, ...] = ()
     in_a_row: int | None = DEFAULT_IN_A_ROW
     account: AccountSettings = NO_LIMITS
+    link_ttl_s: int | None = None
+    scenario: Scenario | None = None
 
 
 class World:
@@ -91,6 +97,7 @@ class World:
         agenda: what it owes the outside.
         calls: how many calls of operations its key has made.
         faults: what goes wrong.
+        link_ttl_s: how long links of its pictures live; None: as documented.
         ledger: what its accepted submissions cost.
         memory: open questions about its client's behaviour.
         verdicts: which of them were repeats of one whose answer was lost.
@@ -117,6 +124,7 @@ class World:
         "journal",
         "label",
         "ledger",
+        "link_ttl_s",
         "memory",
         "seed",
         "tasks",
@@ -136,11 +144,12 @@ class World:
         wake: Callable[[World], None] = _nobody,
         replay: Mapping[str, Effect] | None = None,
     ) -> None:
-        self.id = blake2b(key.encode(), digest_size=6).hexdigest()
+        self.id = world_id(key)
         self.label = redact_key(key)
         self.seed = seed_of("world", server_seed, key)
         self._settings = settings
         self._initial = settings
+        self.link_ttl_s = settings.link_ttl_s
         self.clock = Clock(wall, settings.clock)
         self.fleet = Fleet(settings.fleet, self.seed)
         self.tasks = tasks
@@ -176,6 +185,8 @@ class World:
         delivery: Delivery,
         body: bytes,
         price_micro_usd: int = 0,
+        spell: Spell | None = None,
+        own: Sequence[Armed] = (),
     ) -> Task:
         """Accepts a submission: makes its task with the plan of its whole life.
 
@@ -186,6 +197,8 @@ class World:
             delivery: how the outcome is handed over.
             body: the request, source pictures replaced by references.
             price_micro_usd: what it costs.
+            spell: what its magic inputs ask for.
+            own: the rules of that, in force.
         """
         now_ms = self.clock.now_ms()
         number = self.created
@@ -201,7 +214,7 @@ class World:
             plan = Plan(now_ms, now_ms)  # webhook test mode: nothing is done
         fate = None
         if self.faults.active and delivery.test_status is None:
-            fate = self._fate(plan, now_ms, Facts(operation_id=operation_id, body=body, task=number))
+            fate = self._fate(plan, now_ms, Facts(operation_id=operation_id, body=body, task=number, own=own))
             plan = fate.plan
         task = Task(
             id=self._ids.task_id(self.seed, number),
@@ -225,6 +238,8 @@ class World:
             task.course = fate.course
             if fate.reason is not None:
                 task.outcome, task.reason = Status.FAILED, fate.reason
+        if spell is not None:
+            self._enchant(task, spell, own)
         self.tasks.add(task)
         self.created = number + 1
         self.ledger.add(task.id, now_ms, operation_id, recipe.count, price_micro_usd)
@@ -323,6 +338,15 @@ class World:
         if settings.account != before.account:
             self.account.change(settings.account)
         self._settings = settings
+        self.link_ttl_s = settings.link_ttl_s
+
+    def enact(self, settings: WorldSettings) -> None:
+        """Takes over the settings of a scenario; its rules begin anew, in place of those of the one before."""
+        self.faults.disarm_rules(self._settings.faults)
+        self.change(settings)
+        self.account.reset(settings.account)
+        self.faults.in_a_row = settings.in_a_row
+        self.faults.arm(settings.faults, self.clock.now_ms())
 
     def reset(self, tasks: TaskStore) -> None:
         """Forgets everything: the next task gets the first id again."""
@@ -330,6 +354,7 @@ class World:
         self.agenda.clear()
         self.created = self.dropped = self.calls = 0
         self._settings = self._initial
+        self.link_ttl_s = self._initial.link_ttl_s
         self.fleet = Fleet(self._initial.fleet, self.seed)
         self.clock.reset(keep_time=False)
         self.findings.clear()
@@ -350,6 +375,16 @@ class World:
         position = str(facts.task)
         return fate_of(plan, now_ms, lambda point: self.faults.decide(point, position, facts, now_ms))
 
+    def _enchant(self, task: Task, spell: Spell, own: Sequence[Armed]) -> None:
+        """What a request's magic inputs ask for beyond the plan of its task."""
+        if spell.nsfw_confidence is not None:
+            task.nsfw_confidences = (spell.nsfw_confidence,)
+        if spell.link_ttl_s is not None:
+            task.course = task.course or Course()
+            task.course.link_ttl_s = spell.link_ttl_s
+        if own:
+            self.faults.committed(own, task.number, task.submitted_ms)
+
     def _owe(self, task: Task) -> None:
         """Somebody outside waits for a task's end."""
         if task.finished_ms < NEVER_MS:
@@ -367,6 +402,11 @@ class World:
                 for at_ms, _ in task.events():
                     if now_ms < at_ms:
                         yield at_ms
+
+
+def world_id(key: str) -> str:
+    """The fingerprint of a key, by which its world is known."""
+    return blake2b(key.encode(), digest_size=6).hexdigest()
 
 
 def redact_key(key: str) -> str:

@@ -32,7 +32,13 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "mockserver.money": ("mockserver.core", "openapi"),
     "mockserver.pictures": ("mockserver.core",),
     "mockserver.parts": ("mockserver.core", "mockserver.pictures"),
-    "mockserver.submissions": ("mockserver.core", "mockserver.pictures", "mockserver.parts", "openapi"),
+    "mockserver.submissions": (
+        "mockserver.core",
+        "mockserver.faults",
+        "mockserver.pictures",
+        "mockserver.parts",
+        "openapi",
+    ),
 }
 """Package, and what of ours it may import besides itself; whatever is not listed may import all of `PACKAGES`."""
 

@@ -180,6 +180,7 @@ async def _read_call(
                     version="",
                     strict=False,
                     keys=mock.settings.keys,
+                    magic=mock.settings.magic,
                 )
             except Refusal as refusal:
                 raise ControlError(403, "key", refusal.message) from None

@@ -25,6 +25,7 @@ class Course:
         vanish_ms: from when on it is unknown.
         back_ms: when it falls back into the queue. again_ms: when its work begins once more.
         held: its work is done, and its end waits for an upload.
+        link_ttl_s: how long links of its pictures live; None: as its world says.
         links: where its pictures were put; empty: the mock keeps them.
     """
 
@@ -34,6 +35,7 @@ class Course:
     back_ms: int | None = None
     again_ms: int = 0
     held: bool = False
+    link_ttl_s: int | None = None
     links: tuple[str, ...] = field(default=())
 
     def vanished(self, now_ms: int) -> bool:

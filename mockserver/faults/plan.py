@@ -7,13 +7,13 @@ own history a decision fell (`result#17` is its 17th call), so other worlds cann
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mockserver.core.chance import seed_of, unit
 from mockserver.faults.effects import Effect
-from mockserver.faults.points import ANSWERS, Point
+from mockserver.faults.points import ANSWERS, COURSE, Point
 from mockserver.faults.rules import Facts, Rule
 
 DEFAULT_IN_A_ROW = 3
@@ -22,7 +22,13 @@ MAX_FIRED = 10_000
 """How many of the faults that happened a world remembers, and the tape of it."""
 MAX_TASKS = 10_000
 """Tasks with rules of their own that are remembered."""
+MAX_REQUESTS = 1_000
+"""Requests with rules of their own that are remembered until they are answered."""
+OWN = 0
+"""The id of rules that a request asked for itself."""
 
+_SUBMITTING = frozenset((Point.SUBMIT_BEFORE, Point.SUBMIT_AFTER_COMMIT, Point.WEBHOOK_BEFORE_REPLY, *COURSE))
+"""Points that a submission passes; what a request asks for at others concerns its task."""
 _BOUND = frozenset((*ANSWERS, Point.WEBHOOK_ATTEMPT, Point.STORAGE_PUT))
 """Points where a client, or we ourselves, try again."""
 
@@ -35,7 +41,7 @@ class Fired:
         at_ms: the world's instant.
         position: where in the world's history, as the tape has it.
         operation_id: whose call or task it was.
-        rule: id of the rule; None when the tape decided.
+        rule: id of the rule, 0 for one that the request asked for itself; None when the tape decided.
     """
 
     at_ms: int
@@ -108,8 +114,8 @@ class FaultPlan:
     """
 
     __slots__ = (
-        "_armed", "_by_task", "_next_id", "_replay", "_seed", "_streaks", "active", "fired", "in_a_row", "suppressed",
-        "total",
+        "_armed", "_by_request", "_by_task", "_next_id", "_replay", "_seed", "_streaks", "active", "fired", "in_a_row",
+        "suppressed", "total",
     )  # fmt: skip
 
     def __init__(
@@ -119,6 +125,7 @@ class FaultPlan:
         self._replay = replay
         self.in_a_row = in_a_row
         self._armed: dict[int, Armed] = {}
+        self._by_request: OrderedDict[bytes, list[Armed]] = OrderedDict()
         self._by_task: dict[int, list[Armed]] = {}
         self._streaks: dict[str, int] = {}
         self._next_id = 1
@@ -144,11 +151,44 @@ class FaultPlan:
         self._look()
         return made
 
-    def arm_for_task(self, number: int, rules: Iterable[Rule], now_ms: int) -> None:
-        """Puts rules in force that concern one task only (its prompt asked for them)."""
-        self._by_task[number] = [self._make(rule, now_ms) for rule in rules]
-        while len(self._by_task) > MAX_TASKS:
-            del self._by_task[next(iter(self._by_task))]
+    def arm_once(self, rule: Rule, now_ms: int) -> None:
+        """Puts a rule in force, unless an equal one is."""
+        if all(armed.rule != rule for armed in self._armed.values()):
+            self.arm((rule,), now_ms)
+
+    def own_rules(self, request: bytes, rules: Sequence[Rule], now_ms: int) -> Sequence[Armed]:
+        """The rules that a request asks for itself, counted on when it is sent again.
+
+        Args:
+            request: its digest.
+            rules: what it asks for.
+            now_ms: the world's instant.
+        """
+        own = self._by_request.get(request)
+        if own is None:
+            own = self._by_request[request] = [
+                Armed(OWN, rule, now_ms, seed_of("request", self._seed, request.hex(), index))
+                for index, rule in enumerate(rules)
+            ]
+            while len(self._by_request) > MAX_REQUESTS:
+                self._by_request.popitem(last=False)
+            self._look()
+        return own
+
+    def committed(self, own: Sequence[Armed], number: int, now_ms: int) -> None:
+        """A request's task was made: what it asks for beyond its submission concerns that task from now on."""
+        later = [armed.rule for armed in own if armed.rule.point not in _SUBMITTING]
+        if later:
+            self._by_task[number] = [
+                Armed(OWN, rule, now_ms, seed_of("task", self._seed, number, index)) for index, rule in enumerate(later)
+            ]
+            while len(self._by_task) > MAX_TASKS:
+                del self._by_task[next(iter(self._by_task))]
+            self._look()
+
+    def answered(self, request: bytes) -> None:
+        """A request got its answer: the next one that says the same begins anew."""
+        self._by_request.pop(request, None)
         self._look()
 
     def disarm(self, id: int) -> bool:
@@ -157,11 +197,19 @@ class FaultPlan:
         self._look()
         return found
 
+    def disarm_rules(self, rules: Iterable[Rule]) -> None:
+        """Takes those of some rules out of force that are in it, each once."""
+        for rule in rules:
+            id = next((armed.id for armed in self._armed.values() if armed.rule == rule), None)
+            if id is not None:
+                self.disarm(id)
+
     def disarm_all(self) -> int:
         """Takes all rules out of force; how many there were."""
-        count = len(self._armed) + sum(map(len, self._by_task.values()))
+        count = len(self._armed) + sum(map(len, (*self._by_task.values(), *self._by_request.values())))
         self._armed.clear()
         self._by_task.clear()
+        self._by_request.clear()
         self._streaks.clear()
         self._look()
         return count
@@ -183,12 +231,13 @@ class FaultPlan:
             return effect
         for armed in self._candidates(facts):
             if armed.rule.point is point and armed.happens(facts, now_ms):
-                streak = self._streak(point, facts)
-                in_a_row = self._streaks.get(streak, 0)
-                if self.in_a_row is not None and point in _BOUND and in_a_row >= self.in_a_row:
-                    self.suppressed += 1
-                    return None
-                self._streaks[streak] = in_a_row + 1
+                if armed.rule.bounded and point in _BOUND:
+                    streak = self._streak(point, facts)
+                    in_a_row = self._streaks.get(streak, 0)
+                    if self.in_a_row is not None and in_a_row >= self.in_a_row:
+                        self.suppressed += 1
+                        continue
+                    self._streaks[streak] = in_a_row + 1
                 armed.fired += 1
                 draws = _Draws(seed_of("draw", armed.seed, where))
                 effect = armed.rule.effect.resolved(draws)
@@ -198,14 +247,18 @@ class FaultPlan:
 
     def passed(self, point: Point, facts: Facts) -> None:
         """Nothing happened to a call, an attempt or an upload: the faults in a row are counted from 0 again."""
-        self._streaks.pop(self._streak(point, facts), None)
+        if self._streaks:
+            self._streaks.pop(self._streak(point, facts), None)
+            self._look()
 
     def _make(self, rule: Rule, now_ms: int) -> Armed:
         id, self._next_id = self._next_id, self._next_id + 1
         return Armed(id, rule, now_ms, seed_of("rule", self._seed, id))
 
     def _candidates(self, facts: Facts) -> Iterator[Armed]:
-        if facts.task is not None and facts.task in self._by_task:
+        if facts.own:
+            yield from facts.own
+        elif facts.task is not None and facts.task in self._by_task:
             yield from self._by_task[facts.task]
         yield from self._armed.values()
 
@@ -229,7 +282,7 @@ class FaultPlan:
         return facts.operation_id
 
     def _look(self) -> None:
-        self.active = bool(self._armed or self._by_task or self._replay)
+        self.active = bool(self._armed or self._by_task or self._by_request or self._streaks or self._replay)
 
 
 class _Draws:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from mockserver.faults.effects import Effect, effect_schema, read_effect, read_option
-from mockserver.faults.options import OptionType, Path, PlanError, Value, duration, integer, number, text, word
+from mockserver.faults.options import OptionType, Path, PlanError, Value, duration, flag, integer, number, text, word
 from mockserver.faults.points import Point
+
+if TYPE_CHECKING:
+    from mockserver.faults.plan import Armed
 
 MAX_RULES = 1000
 """Rules of one plan."""
@@ -22,6 +25,7 @@ _TRIGGERS: Mapping[str, OptionType] = {
     "probability": number(0, 1),
     "after": duration(),
     "until": duration(),
+    "bounded": flag(),
 }
 _MATCHES: Mapping[str, OptionType] = {
     "operation": text(),
@@ -40,6 +44,7 @@ TRIGGER_WORDS: Mapping[str, str] = {
     "probability": "by chance, seeded",
     "after": "not before this much of the world's time has passed since the rule was armed",
     "until": "no longer than this much of the world's time after the rule was armed",
+    "bounded": "false: also when as many faults in a row as are allowed have just happened",
 }
 MATCH_WORDS: Mapping[str, str] = {
     "operation": "operationId",
@@ -64,6 +69,7 @@ class Facts:
         task: number of the task in its world, from 0.
         picture: index of the picture.
         attempt: number of the attempt, from 1.
+        own: rules in force that the request itself asked for; they are asked first.
     """
 
     operation_id: str
@@ -71,6 +77,7 @@ class Facts:
     task: int | None = None
     picture: int | None = None
     attempt: int | None = None
+    own: Sequence[Armed] = ()
     _fields: Mapping[str, Any] | None = None
 
     @property
@@ -140,6 +147,7 @@ class Rule:
     Attributes:
         source: who armed it: `control`, `scenario NAME`, `prompt`, `model`, `seed`.
         after_ms, until_ms: virtual time since it was armed.
+        bounded: whether it keeps to the world's number of faults in a row.
     """
 
     point: Point
@@ -151,6 +159,7 @@ class Rule:
     probability: float | None = None
     after_ms: int | None = None
     until_ms: int | None = None
+    bounded: bool = True
     source: str = "control"
 
     def as_json(self) -> dict[str, object]:
@@ -163,6 +172,8 @@ class Rule:
         for name, value_ms in (("after", self.after_ms), ("until", self.until_ms)):
             if value_ms is not None:
                 found[name] = f"{value_ms}ms"
+        if not self.bounded:
+            found["bounded"] = False
         match = self.match.as_json()
         return {**found, "match": match} if match else found
 

@@ -19,6 +19,8 @@ from mockserver.faults.points import Point
 
 FORMAT = "novita-mock-tape/1"
 
+_POINTS = frozenset(map(str, Point))
+
 Decisions = Mapping[str, Mapping[str, Effect]]
 """Effects by world and position."""
 
@@ -82,7 +84,7 @@ def _decisions(entries: Any, world: str) -> dict[str, Effect]:
         if not isinstance(entry, dict) or not isinstance(entry.get("at"), str) or "effect" not in entry:
             raise PlanError(path, "expected 'at' and 'effect'")
         name = entry["at"].partition("#")[0]
-        if name not in Point:
+        if name not in _POINTS:
             raise PlanError((*path, "at"), f"unknown point {name!r}; expected one of {', '.join(Point)}")
         found[entry["at"]] = read_effect(entry["effect"], Point(name), (*path, "effect"))
     return found

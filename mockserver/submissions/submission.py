@@ -10,8 +10,9 @@ from mockserver.core.errors import Reason, Refusal, V2Code
 from mockserver.core.findings import Code, Finding
 from mockserver.core.recipe import ImageType, Recipe
 from mockserver.core.task import Delivery, TaskType
+from mockserver.faults.magic import MODEL_PREFIX, STAND_IN, is_reserved, unknown_model
 from mockserver.submissions.inputs import Pictures
-from openapi.catalogue import Catalogue, Kind, Model
+from openapi.catalogue import Catalogue, Found, Kind, Model
 
 RANDOM_SEED = -1
 """A recipe's seed before the world has drawn one."""
@@ -46,6 +47,7 @@ class Context:
         any_model: accept names that the catalogue does not hold.
         strict: the documented reading: what is only tolerated is refused.
         illegal_words: a prompt with one of these is refused as ILLEGAL_PROMPT.
+        magic: reserved names stand for an ordinary checkpoint.
         findings: filled while reading.
     """
 
@@ -55,6 +57,7 @@ class Context:
     any_model: bool = False
     strict: bool = False
     illegal_words: tuple[str, ...] = ()
+    magic: bool = False
     findings: list[Finding] = field(default_factory=list)
 
     def note(self, code: Code, where: str, message: str, *because: str) -> None:
@@ -68,6 +71,8 @@ class Context:
             Refusal: no usable model has the name.
         """
         found = self.catalogue.find(name, kind)
+        if found is None and self.magic and kind is Kind.CHECKPOINT and name.startswith(MODEL_PREFIX):
+            found = self._reserved(name, where)
         if found is None or not found.model.usable:
             if self.any_model:
                 return None
@@ -86,6 +91,14 @@ class Context:
                 "C27",
             )
         return found.model
+
+    def _reserved(self, name: str, where: str) -> Found | None:
+        """The checkpoint that a reserved name stands for."""
+        if is_reserved(name):
+            return self.catalogue.find(STAND_IN, Kind.CHECKPOINT)
+        if self.any_model:
+            return None
+        raise Refusal(Reason.INVALID_REQUEST_BODY, f"{where}: {unknown_model(name)}", v2_code=V2Code.MODEL_NOT_EXIST)
 
     def refuse_or_note(self, code: Code, where: str, message: str, *because: str) -> None:
         """A finding in the lenient reading, a refusal in the strict one."""
