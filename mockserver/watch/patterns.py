@@ -19,7 +19,7 @@ look-around nor back references, so no pattern can hang a server.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -175,10 +175,22 @@ def _read(expected: object, where: str, depth: int) -> _Check:
                 f"{where}: operator {operators[0]!r} beside {_shown(other)}; operators stand alone (write "
                 '{"=": {...}} for an object that really has such a member)'
             )
-        return _members({name: _read(inner, _under(where, name), depth + 1) for name, inner in expected.items()})
+        members = {name: _read(inner, _under(where, name), depth + 1) for name, inner in expected.items()}
+        return _members(members, _size(expected))
     if isinstance(expected, list):
-        return _items([_read(inner, f"{where}[{index}]", depth + 1) for index, inner in enumerate(expected)])
+        items = [_read(inner, f"{where}[{index}]", depth + 1) for index, inner in enumerate(expected)]
+        return _items(items, _size(expected))
     return _equal(expected)
+
+
+def _size(expected: object) -> float:
+    """How far away an entry is that has nothing like this part: a little more than with every value in it wrong."""
+    inner: Iterable[object] = ()
+    if isinstance(expected, dict):
+        inner = expected.values()
+    elif isinstance(expected, list):
+        inner = expected
+    return sum(map(_size, inner)) + 0.5 if inner else 1
 
 
 def _operator(name: str, operand: Any, where: str, depth: int) -> _Check:
@@ -276,10 +288,10 @@ def _all(checks: Sequence[_Check]) -> _Check:
     return check
 
 
-def _members(checks: Mapping[str, _Check]) -> _Check:
+def _members(checks: Mapping[str, _Check], size: float) -> _Check:
     def check(value: object, where: str) -> Iterator[Difference]:
         if not isinstance(value, dict):
-            yield _difference(where, "an object", value, weight=max(1, len(checks)))
+            yield _difference(where, "an object", value, size)
             return
         for name, one in checks.items():
             yield from one(value.get(name, _MISSING), _under(where, name))
@@ -287,10 +299,10 @@ def _members(checks: Mapping[str, _Check]) -> _Check:
     return check
 
 
-def _items(checks: Sequence[_Check]) -> _Check:
+def _items(checks: Sequence[_Check], size: float) -> _Check:
     def check(value: object, where: str) -> Iterator[Difference]:
         if not isinstance(value, list):
-            yield _difference(where, "a list", value)
+            yield _difference(where, "a list", value, size)
         elif len(value) != len(checks):
             got = f"a list of {len(value)}"
             yield Difference(where or "body", f"a list of {len(checks)}", got)

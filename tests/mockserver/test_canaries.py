@@ -258,5 +258,5 @@ def test_a_canary_that_is_kept_would_be_found(server: Server) -> None:
     """The search itself: a secret in a finding, a deep container or a closure is noticed."""
     server.call("GET", "/v3/model")
     assert holders(server.app) == {}
-    server.mock.worlds[0].base_url = "http://canary"
+    server.mock.worlds[0].base_url = "canary"
     assert set(holders(server.app)) == {"World.base_url"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from mockserver.core.journal import BODY_BYTES
 from mockserver.watch import patterns
-from mockserver.watch.patterns import MAX_DEPTH, MAX_REGEX, OPERATORS, BadPattern, Pattern
+from mockserver.watch.patterns import FIELDS, MAX_DEPTH, MAX_REGEX, OPERATORS, BadPattern, Pattern
 from tests.mockserver.watch.entries import entry_of
 
 BODY = {
@@ -201,3 +203,13 @@ def test_the_operators_are_those_of_the_table() -> None:
     """The table in the docstring is the language's description."""
     for operator in OPERATORS:
         assert f'`{{"{operator}":' in (patterns.__doc__ or "")
+
+
+def test_the_operators_and_fields_are_in_the_docs() -> None:
+    """docs/journal.md describes all of them, and its example is a pattern."""
+    text = (Path(__file__).resolve().parents[3] / "docs" / "journal.md").read_text(encoding="utf-8")
+    for operator in OPERATORS:
+        assert f'{{"{operator}": ' in text
+    for field in FIELDS:
+        assert f"`{field}`" in text
+    Pattern(json.loads(text.split("```json")[1].split("```")[0]))
