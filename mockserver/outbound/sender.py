@@ -119,7 +119,7 @@ class HttpSender:
         tls: what certificates are judged by; by default the machine's authorities.
     """
 
-    __slots__ = ("_closed", "_resolver", "_targets", "_tls", "_wall")
+    __slots__ = ("_closed", "_no_tls", "_resolver", "_targets", "_tls", "_wall")
 
     def __init__(
         self,
@@ -133,6 +133,7 @@ class HttpSender:
         self._resolver = resolver or SystemResolver()
         self._wall = wall or SystemWall()
         self._tls = tls
+        self._no_tls: ssl.SSLContext | None = None
         self._closed = False
 
     async def send(self, outgoing: Outgoing, *, timeout_s: float) -> Outcome:
@@ -174,9 +175,8 @@ class HttpSender:
 
         for left in range(len(pinned.addresses), 0, -1):
             rest_s = max(0.0, until - asyncio.get_running_loop().time())
-            connect_s = (
-                rest_s / left if left > 1 else None
-            )  # so that an address that is silent leaves time for the next
+            # An address that is silent leaves time for the next; the last one has all that is left.
+            connect_s = rest_s / left if left > 1 else None
             request = _request(outgoing, pinned, pinned.addresses[-left], connect_s)
             try:
                 await self._one(request, pinned.scheme, seen)
@@ -189,10 +189,8 @@ class HttpSender:
     async def _one(self, request: httpx.Request, scheme: str, seen: _Seen) -> None:
         import httpx
 
-        if scheme == "https" and self._tls is None:
-            self._tls = ssl.create_default_context()
         # One transport per request: a pool would lend a connection that was verified for another name of the address.
-        tls = self._tls if self._tls is not None and scheme == "https" else _no_tls()
+        tls = self._judge_of(scheme)
         async with httpx.AsyncHTTPTransport(verify=tls, trust_env=False) as transport:
             link = _Link()
             request.extensions["trace"] = link.note
@@ -210,6 +208,14 @@ class HttpSender:
                         break
             finally:
                 await response.aclose()
+
+    def _judge_of(self, scheme: str) -> ssl.SSLContext:
+        """What judges certificates; for http one that nobody asks, without authorities to load."""
+        if scheme == "http":
+            self._no_tls = self._no_tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            return self._no_tls
+        self._tls = self._tls or ssl.create_default_context()
+        return self._tls
 
 
 class FakeSender:
@@ -274,11 +280,6 @@ class _Link:
         """Closes it, if it was ever opened."""
         if self._stream is not None:
             await self._stream.aclose()
-
-
-def _no_tls() -> ssl.SSLContext:
-    """For http, where none is used: without authorities to load, which would take 20 ms."""
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _request(outgoing: Outgoing, pinned: Pinned, address: str, connect_s: float | None) -> httpx.Request:

@@ -142,6 +142,7 @@ def test_a_name_that_resolves_to_this_machine_is_called() -> None:
     resolver = Answers(["127.0.0.1", "::1"])
     assert resolve(url("receiver.test:8080"), resolver=resolver).addresses == ("127.0.0.1", "::1")
     assert resolver.asked == [("receiver.test", 8080)]
+    assert resolve(url("receiver.test"), resolver=Answers(["::ffff:127.0.0.1"])).addresses == ("127.0.0.1",)
 
 
 @pytest.mark.parametrize(
