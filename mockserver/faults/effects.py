@@ -335,11 +335,11 @@ def read_effect(given: Any, point: Point, path: Path) -> Effect:
     inside = (*path, name) if isinstance(given, Mapping) else path
     if not isinstance(options, Mapping) or (about.main is not None and _is_main(options, about)):
         if about.main is None:
-            if options not in (None, True):
+            if options is not None and options is not True:
                 raise PlanError(inside, f"{name} has no options, came {options!r}")
             options = {}
         else:
-            options = {} if options in (None, True) else {about.main: options}
+            options = {} if options is None or options is True else {about.main: options}  # 1 == True
     values: dict[str, Option] = {**dict.fromkeys(about.options), **about.defaults}
     for option, value in options.items():
         if option not in about.options:
