@@ -77,10 +77,7 @@ class Lanes:
 
     def _give(self) -> None:
         """Hands free turns to those who wait: one per lane and round, the lanes in the order of their last turn."""
-        while self.busy < self._limit:
-            lane = next((one for one in self._waiting if self._has_room(one)), None)
-            if lane is None:
-                return
+        while (lane := next((one for one in self._waiting if self._has_room(one)), None)) is not None:
             queue = self._waiting[lane]
             given = queue.popleft()
             if queue:

@@ -180,8 +180,8 @@ class HttpSender:
             request = _request(outgoing, pinned, pinned.addresses[-left], connect_s)
             try:
                 await self._one(request, pinned.scheme, seen)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                if left == 1 or _caused_by(error, ssl.SSLError):
+            except (httpx.ConnectError, httpx.ConnectTimeout):  # TCP or TLS: nothing was sent yet
+                if left == 1:
                     raise
             else:
                 return
