@@ -99,6 +99,7 @@ class About:
         options: types by name.
         defaults: values of options that are left out; others are None.
         needs_answer: the call is carried out first, and its answer is what the effect works on.
+        only: why it makes no sense at the other points.
     """
 
     points: tuple[Point, ...]
@@ -107,11 +108,24 @@ class About:
     options: Mapping[str, OptionType] = field(default_factory=dict)
     defaults: Mapping[str, Option] = field(default_factory=dict)
     needs_answer: bool = False
+    only: str = ""
 
 
 _CALLS = (Point.AUTH, Point.SUBMIT_BEFORE, Point.SUBMIT_AFTER_COMMIT, Point.RESULT, Point.MODELS, Point.DOWNLOAD)
 _JSON_ANSWERS = (Point.SUBMIT_AFTER_COMMIT, Point.RESULT, Point.MODELS, Point.WEBHOOK_ATTEMPT)
 _AT = number(0, 1)
+
+_NO_CALL = "no client waits for an answer there"
+_DELAYED = "no client waits there by its own time; a task or a delivery is made late by `late`, on the world's clock"
+_NO_BODY = "nothing with a body has been made there yet, or no client reads it"
+_NO_JSON = "no answer in JSON has been made there"
+_NO_FILE = "only a download gives a file"
+_NOT_LATER = "it concerns what happens on the world's clock; an answer is made late by `delay`"
+_NO_LIFE = "it concerns the life of a task; a call has none"
+_NO_WORK = "only work that has begun can fall back"
+_NO_RACE = "the race it makes is the one between a webhook and the answer of its submit"
+_NO_DELIVERY = "only webhooks are delivered"
+_NO_BUCKET = "only an upload goes into a bucket"
 
 EFFECTS: Mapping[Kind, About] = {
     Kind.STATUS: About(
@@ -126,6 +140,7 @@ EFFECTS: Mapping[Kind, About] = {
             "body": word("json", "html", "text", "empty"),
         },
         defaults={"body": "json"},
+        only=_NO_CALL,
     ),
     Kind.DELAY: About(
         points=(*_CALLS, Point.STORAGE_PUT),
@@ -134,12 +149,17 @@ EFFECTS: Mapping[Kind, About] = {
         options={"time": distribution()},
         defaults={"time": Distribution(kind="fixed", a=1000)},
         needs_answer=True,
+        only=_DELAYED,
     ),
-    Kind.NO_ANSWER: About(points=_CALLS, what="the connection stays open and nothing is ever sent"),
-    Kind.CONNECTION_RESET: About(points=_CALLS, what="the connection is reset (TCP RST) before anything is sent"),
-    Kind.EMPTY_RESPONSE: About(points=_CALLS, what="the connection is closed before anything is sent"),
-    Kind.MALFORMED_CHUNK: About(points=_CALLS, what="status 200 and headers, then a chunk that is none, then the end"),
-    Kind.RANDOM_DATA: About(points=_CALLS, what="bytes that are no HTTP, then the end"),
+    Kind.NO_ANSWER: About(points=_CALLS, what="the connection stays open and nothing is ever sent", only=_NO_CALL),
+    Kind.CONNECTION_RESET: About(
+        points=_CALLS, what="the connection is reset (TCP RST) before anything is sent", only=_NO_CALL
+    ),
+    Kind.EMPTY_RESPONSE: About(points=_CALLS, what="the connection is closed before anything is sent", only=_NO_CALL),
+    Kind.MALFORMED_CHUNK: About(
+        points=_CALLS, what="status 200 and headers, then a chunk that is none, then the end", only=_NO_CALL
+    ),
+    Kind.RANDOM_DATA: About(points=_CALLS, what="bytes that are no HTTP, then the end", only=_NO_CALL),
     Kind.TRUNCATE: About(
         points=(*_CALLS[2:], Point.WEBHOOK_ATTEMPT),
         what="the body ends before its announced length; a webhook's is cut so that it is no JSON",
@@ -147,6 +167,7 @@ EFFECTS: Mapping[Kind, About] = {
         options={"share": _AT},
         defaults={"share": 0.5},
         needs_answer=True,
+        only=_NO_BODY,
     ),
     Kind.DRIBBLE: About(
         points=_CALLS[2:],
@@ -155,6 +176,7 @@ EFFECTS: Mapping[Kind, About] = {
         options={"time": distribution(), "pieces": integer(2, 1000)},
         defaults={"time": Distribution(kind="fixed", a=5000), "pieces": 10},
         needs_answer=True,
+        only=_NO_BODY,
     ),
     Kind.BREAK: About(
         points=_JSON_ANSWERS,
@@ -164,6 +186,7 @@ EFFECTS: Mapping[Kind, About] = {
         options={"kind": word(*BreakKind), "field": text()},
         defaults={"kind": BreakKind.MISSING.value},
         needs_answer=True,
+        only=_NO_JSON,
     ),
     Kind.WRONG_FILE: About(
         points=(Point.DOWNLOAD,),
@@ -173,6 +196,7 @@ EFFECTS: Mapping[Kind, About] = {
         options={"kind": word(*WrongFile)},
         defaults={"kind": WrongFile.XML.value},
         needs_answer=True,
+        only=_NO_FILE,
     ),
     Kind.LATE: About(
         points=(*COURSE, Point.WEBHOOK_ATTEMPT),
@@ -180,6 +204,7 @@ EFFECTS: Mapping[Kind, About] = {
         main="time",
         options={"time": distribution()},
         defaults={"time": Distribution(kind="fixed", a=30_000)},
+        only=_NOT_LATER,
     ),
     Kind.FAIL: About(
         points=COURSE,
@@ -187,6 +212,7 @@ EFFECTS: Mapping[Kind, About] = {
         main="reason",
         options={"reason": text(), "at": _AT},
         defaults={"reason": "the mock was told to fail this task", "at": 0.5},
+        only=_NO_LIFE,
     ),
     Kind.STUCK: About(
         points=COURSE,
@@ -194,6 +220,7 @@ EFFECTS: Mapping[Kind, About] = {
         main="at",
         options={"at": _AT},
         defaults={"at": 0.5},
+        only=_NO_LIFE,
     ),
     Kind.VANISH: About(
         points=COURSE,
@@ -201,6 +228,7 @@ EFFECTS: Mapping[Kind, About] = {
         main="at",
         options={"at": _AT},
         defaults={"at": 0.5},
+        only=_NO_LIFE,
     ),
     Kind.REGRESS: About(
         points=(Point.PROGRESS,),
@@ -208,25 +236,38 @@ EFFECTS: Mapping[Kind, About] = {
         main="at",
         options={"at": _AT, "wait": duration()},
         defaults={"at": 0.5, "wait": 10_000},
+        only=_NO_WORK,
     ),
     Kind.EARLY: About(
         points=(Point.WEBHOOK_BEFORE_REPLY,),
         what="the task ends at once and its webhook is delivered before the submit is answered",
+        only=_NO_RACE,
     ),
-    Kind.DROP: About(points=(Point.WEBHOOK_ATTEMPT,), what="the delivery is lost: neither this attempt nor another"),
-    Kind.HOLD: About(points=(Point.WEBHOOK_ATTEMPT,), what="the delivery waits until it is released"),
+    Kind.DROP: About(
+        points=(Point.WEBHOOK_ATTEMPT,),
+        what="the delivery is lost: neither this attempt nor another",
+        only=_NO_DELIVERY,
+    ),
+    Kind.HOLD: About(
+        points=(Point.WEBHOOK_ATTEMPT,), what="the delivery waits until it is released", only=_NO_DELIVERY
+    ),
     Kind.DUPLICATE: About(
         points=(Point.WEBHOOK_ATTEMPT,),
         what="the same event is sent several times, the same id",
         main="times",
         options={"times": integer(2, 20)},
         defaults={"times": 2},
+        only=_NO_DELIVERY,
     ),
     Kind.REORDER: About(
-        points=(Point.WEBHOOK_ATTEMPT,), what="the delivery waits until the next one of its world has been sent"
+        points=(Point.WEBHOOK_ATTEMPT,),
+        what="the delivery waits until the next one of its world has been sent",
+        only=_NO_DELIVERY,
     ),
     Kind.CONFLICT: About(
-        points=(Point.WEBHOOK_ATTEMPT,), what="after the event a second one says the opposite of the same task"
+        points=(Point.WEBHOOK_ATTEMPT,),
+        what="after the event a second one says the opposite of the same task",
+        only=_NO_DELIVERY,
     ),
     Kind.REFUSE: About(
         points=(Point.STORAGE_PUT,),
@@ -234,6 +275,7 @@ EFFECTS: Mapping[Kind, About] = {
         main="kind",
         options={"kind": word(*Refused)},
         defaults={"kind": Refused.DENIED.value},
+        only=_NO_BUCKET,
     ),
 }
 """Every effect."""
@@ -331,7 +373,8 @@ def read_effect(given: Any, point: Point, path: Path) -> Effect:
         raise PlanError(path, f"unknown effect {name!r}; {_known(effects_at(point), point)}") from None
     about = EFFECTS[kind]
     if point not in about.points:
-        raise PlanError(path, f"{name} makes no sense at {point.value}; {_known(effects_at(point), point)}")
+        known = _known(effects_at(point), point)
+        raise PlanError(path, f"{name} makes no sense at {point.value}: {about.only}; {known}")
     inside = (*path, name) if isinstance(given, Mapping) else path
     if not isinstance(options, Mapping) or (about.main is not None and _is_main(options, about)):
         if about.main is None:
