@@ -11,16 +11,21 @@ import re
 import secrets
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from mockserver import __version__
+from mockserver.faults.plan import DEFAULT_IN_A_ROW
 from mockserver.flags import CONFIG_NAME, flag, read_file, variables
 from mockserver.settings import DEFAULT_PORT, Limits, Settings, unknown_variables
 
 EXIT_CANNOT_START = 3
+
+ELSEWHERE = {"scenario": "mockserver.scenario_commands", "spec": "mockserver.spec_commands"}
+"""Commands by name, and the module that has each; imported when it is called."""
 
 
 class ServeByDefault(click.Group):
@@ -34,15 +39,15 @@ class ServeByDefault(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands, those of other modules included."""
-        return sorted([*super().list_commands(ctx), "spec"])
+        return sorted([*super().list_commands(ctx), *ELSEWHERE])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A command; the ones for the contract's keepers are imported when they are called."""
-        if cmd_name == "spec":
-            from mockserver.spec_commands import spec
-
-            return spec
-        return super().get_command(ctx, cmd_name)
+        """A command."""
+        module = ELSEWHERE.get(cmd_name)
+        if module is None:
+            return super().get_command(ctx, cmd_name)
+        found: click.Command = getattr(import_module(module), cmd_name)
+        return found
 
 
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -79,6 +84,22 @@ def _duration(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     number = float(value) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) else value
     found: int = _checked(ctx, param, lambda: parse_duration_ms(number))
     return found
+
+
+def _scenario(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    if value is None:
+        return None
+    from mockserver.scenarios import find
+
+    return _checked(ctx, param, lambda: find(value))
+
+
+def _tape(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    if value is None:
+        return None
+    from mockserver.faults.tape import load_tape
+
+    return _checked(ctx, param, lambda: load_tape(Path(value)))
 
 
 def _speed(ctx: click.Context, param: click.Parameter, value: float) -> float:
@@ -131,6 +152,29 @@ def _checked(ctx: click.Context, param: click.Parameter, read: Callable[[], Any]
 @flag("--key", "keys", multiple=True, metavar="KEY", help="Accept only this API key; repeatable. Else any key.")
 @flag("--any-model/--known-models", default=False, help="Accept model names that are not in the list, or refuse them.")
 @flag("--illegal-word", "illegal_words", multiple=True, metavar="WORD", help="Refuse prompts with it; repeatable.")
+@flag(
+    "--scenario",
+    callback=_scenario,
+    metavar="NAME|FILE",
+    help="Situation that every world starts in: a name (novita-mock scenario list) or a file.",
+)
+@flag(
+    "--magic/--no-magic",
+    default=True,
+    help="Prompts, models, seeds, keys and the header Prefer can ask for trouble (docs/magic.md), or cannot.",
+)
+@flag(
+    "--max-faults-in-a-row",
+    type=click.IntRange(0),
+    default=DEFAULT_IN_A_ROW,
+    help="That an operation of a world may suffer, so that a client that tries again gets through; 0: no bound.",
+)
+@flag(
+    "--tape",
+    callback=_tape,
+    metavar="FILE",
+    help="Repeats the faults of a run, as GET /__mock/tape gave them; rules do nothing then.",
+)
 @flag("--public-base-url", metavar="URL", help="Scheme and host of picture links; else those that the client called.")
 @flag("--max-worlds", type=click.IntRange(1), default=Limits().worlds, help="API keys with state; see docs/limits.md.")
 @flag("--max-tasks", type=click.IntRange(1), default=Limits().tasks, help="Tasks held, of all worlds.")
@@ -200,6 +244,10 @@ def _settings(
     keys: tuple[str, ...],
     any_model: bool,
     illegal_words: tuple[str, ...],
+    scenario: Any,
+    magic: bool,
+    max_faults_in_a_row: int,
+    tape: Any,
     public_base_url: str | None,
     max_worlds: int,
     max_tasks: int,
@@ -212,6 +260,14 @@ def _settings(
             f"{public_base_url!r}: expected scheme and host, as in https://pictures.example",
             param_hint="--public-base-url",
         )
+    replay = None
+    if tape is not None:
+        seed_of_tape, replay = tape
+        if seed not in (None, seed_of_tape):
+            raise click.BadParameter(
+                f"{seed} is not the seed of the tape, which is {seed_of_tape}; leave it out", param_hint="--seed"
+            )
+        seed = seed_of_tape
     return Settings(
         clock=clock,
         strict=strict,
@@ -220,6 +276,10 @@ def _settings(
         keys=frozenset(keys),
         any_model=any_model,
         illegal_words=tuple(word.lower() for word in illegal_words),
+        magic=magic,
+        scenario=scenario,
+        in_a_row=max_faults_in_a_row or None,
+        replay=replay,
         public_base_url=public_base_url.rstrip("/") if public_base_url else None,
         limits=Limits(worlds=max_worlds, tasks=max_tasks, journal_entries=journal_entries),
     )

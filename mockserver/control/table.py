@@ -9,8 +9,10 @@ from mockserver.control.findings import FINDING_RESOURCES
 from mockserver.control.ledger import LEDGER_RESOURCES
 from mockserver.control.requests import REQUEST_RESOURCES
 from mockserver.control.resource import Resource
+from mockserver.control.scenarios import SCENARIO_RESOURCES
 from mockserver.control.server import SERVER_RESOURCES
 from mockserver.control.tasks import TASK_RESOURCES
+from mockserver.control.webhooks import WEBHOOK_RESOURCES
 from mockserver.control.worlds import WORLD_RESOURCES
 
 RESOURCES: tuple[Resource, ...] = (
@@ -19,6 +21,8 @@ RESOURCES: tuple[Resource, ...] = (
     *CLOCK_RESOURCES,
     *TASK_RESOURCES,
     *FAULT_RESOURCES,
+    *SCENARIO_RESOURCES,
+    *WEBHOOK_RESOURCES,
     *LEDGER_RESOURCES,
     *REQUEST_RESOURCES,
     *FINDING_RESOURCES,
