@@ -231,7 +231,7 @@ def _count_matching(call: Call) -> dict[str, Any]:
 
 
 def _near_misses(call: Call) -> dict[str, Any]:
-    compared = _compared(call, call.body["pattern"], call.body.get("limit", NEAR_MISSES))
+    compared = _compared(call, call.body["pattern"], int(call.body.get("limit", NEAR_MISSES)))
     return {
         "near_misses": [_near(miss) for miss in compared.near],
         "summary": list(compared.summary),
@@ -243,8 +243,8 @@ def _verify(call: Call) -> dict[str, Any]:
     body = call.body
     if "count" in body and ("at_least" in body or "at_most" in body):
         raise ControlError(400, "body", "expected either count, or at_least and at_most")
-    least = body.get("count", body.get("at_least", 0 if "at_most" in body else 1))
-    most = body.get("count", body.get("at_most"))
+    least = int(body.get("count", body.get("at_least", 0 if "at_most" in body else 1)))  # 2.0 is an integer in JSON
+    most = int(body["count"] if "count" in body else body["at_most"]) if "count" in body or "at_most" in body else None
     if most is not None and most < least:
         raise ControlError(400, "body", f"at_least: {least} is more than at_most, {most}")
     compared = _compared(call, body["pattern"], NEAR_MISSES)

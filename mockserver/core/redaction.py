@@ -168,7 +168,7 @@ class Redactor:
         decoded = unquote_to_bytes(text)
         self._look(decoded)
         clean = _text_without_urls_secrets(self.text(decoded))
-        return text if clean == decoded else quote(clean, safe=":/.").encode()
+        return text if clean == decoded else quote(clean, safe=":/.@").encode()
 
     def _without_key(self, text: str) -> str:
         for needle in self._needles:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from mockserver import __version__
-from mockserver.core.journal import Entry
+from mockserver.core.journal import BODY_BYTES, Entry
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _JSON = "application/json"
@@ -55,8 +55,8 @@ def _entry(entry: Entry, base_url: str) -> dict[str, Any]:
     if entry.request:
         sent_as = dict(entry.headers).get(b"content-type", _JSON.encode()).decode("latin-1")
         request["postData"] = {"mimeType": sent_as, "text": entry.request.decode("utf-8", "replace")}
-        if entry.request_bytes > len(entry.request):
-            request["postData"]["comment"] = _kept(len(entry.request), entry.request_bytes)
+        if entry.request_bytes > BODY_BYTES:
+            request["postData"]["comment"] = _kept(entry.request_bytes)
     return {
         "startedDateTime": _instant(entry.at_ms),
         "time": 0,
@@ -77,8 +77,8 @@ def _response(entry: Entry) -> dict[str, Any]:
     content: dict[str, Any] = {"size": entry.answer_bytes, "mimeType": _JSON if entry.answer else "x-unknown"}
     if entry.answer:
         content["text"] = entry.answer.decode("utf-8", "replace")
-        if entry.answer_bytes > len(entry.answer):
-            content["comment"] = _kept(len(entry.answer), entry.answer_bytes)
+        if entry.answer_bytes > BODY_BYTES:
+            content["comment"] = _kept(entry.answer_bytes)
     return {
         "status": entry.status,
         "statusText": _phrase(entry.status),
@@ -92,8 +92,8 @@ def _response(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _kept(kept: int, sent: int) -> str:
-    return f"the journal keeps {kept} of {sent} bytes"
+def _kept(sent: int) -> str:
+    return f"the journal keeps {BODY_BYTES} of {sent} bytes"
 
 
 def _instant(at_ms: int) -> str:

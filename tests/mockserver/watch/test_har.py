@@ -119,6 +119,7 @@ def test_an_entry_says_what_the_journal_knows() -> None:
 def test_bodies_are_told_with_their_length() -> None:
     """A body that is not kept whole says so."""
     [short] = har(journal_of(CALLS[0]), "http://mock")["log"]["entries"]
+    [cut] = har(journal_of({"body": {"api_key": "hidden-value"}, "findings": 1}), "http://mock")["log"]["entries"]
     [long] = har(journal_of(CALLS[2]), "http://mock")["log"]["entries"]
 
     assert short["request"]["postData"] == {"mimeType": "application/json", "text": '{"prompt":"ein Boot für 5 €"}'}
@@ -126,3 +127,4 @@ def test_bodies_are_told_with_their_length() -> None:
     assert long["request"]["postData"]["comment"] == f"the journal keeps {BODY_BYTES} of {BODY_BYTES + 8} bytes"
     assert long["response"]["content"]["size"] == BODY_BYTES + 1
     assert "comment" in long["response"]["content"]
+    assert cut["request"]["postData"] == {"mimeType": "application/json", "text": '{"api_key":"..."}'}

@@ -68,7 +68,7 @@ def test_requests_are_counted_by_a_pattern(busy: Server) -> None:
     ("expected", "verified", "message"),
     [
         ({}, True, "2 found, as expected (at least 1)"),
-        ({"count": 2}, True, "2 found, as expected (exactly 2)"),
+        ({"count": 2.0}, True, "2 found, as expected (exactly 2)"),
         ({"at_least": 1, "at_most": 2}, True, "2 found, as expected (1 to 2)"),
         ({"at_most": 5}, True, "2 found, as expected (at most 5)"),
         ({"count": 0}, False, "expected exactly 0 matching, found 2"),
@@ -110,7 +110,7 @@ def test_a_verification_of_an_empty_journal_says_so(server: Server) -> None:
 def test_near_misses_are_asked_for_by_themselves(busy: Server) -> None:
     """Three unless told otherwise."""
     pattern = {"body": {"request": {"prompt": "a house", "steps": 80}}}
-    found = answered(busy, "POST", "/requests/near-misses", {"pattern": pattern, "limit": 1})
+    found = answered(busy, "POST", "/requests/near-misses", {"pattern": pattern, "limit": 1.0})
 
     assert found["found"] == 0
     assert found["near_misses"][0]["differences"] == ["request.steps: expected 80, got 20"]
