@@ -29,7 +29,7 @@ _CODE = re.compile(r"([45][0-9]{2})(?:x([1-9][0-9]{0,5}))?")
 _EFFECT = re.compile(r"(?P<name>[A-Za-z0-9_-]+?)(?:[:=](?P<option>.+?))?(?:x(?P<times>[1-9][0-9]{0,5}))?")
 _PLACES = {point.value: point for point in COURSE}
 _WEBHOOK_WORDS = {"dup": Kind.DUPLICATE.value}
-_POINTS = (*COURSE, Point.SUBMIT_BEFORE, Point.SUBMIT_AFTER_COMMIT, Point.RESULT, Point.DOWNLOAD,
+POINTS = (*COURSE, Point.SUBMIT_BEFORE, Point.SUBMIT_AFTER_COMMIT, Point.RESULT, Point.DOWNLOAD,
            Point.WEBHOOK_BEFORE_REPLY, Point.WEBHOOK_ATTEMPT, Point.STORAGE_PUT)  # fmt: skip
 """Points that a request can reach. `auth` is behind it when its prompt is read, and `models` is another operation."""
 
@@ -205,7 +205,7 @@ def _likely(point: Point) -> str:
     return {
         Point.DOWNLOAD: "503x2",
         Point.WEBHOOK_ATTEMPT: "drop",
-        Point.STORAGE_PUT: "denied",
+        Point.STORAGE_PUT: "refuse:denied",
         Point.WEBHOOK_BEFORE_REPLY: "early",
     }.get(point, "stuck" if point in COURSE else "503x2")
 
@@ -268,8 +268,6 @@ def _seconds(text: str) -> float | str:
     return float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else text
 
 
-_BEFORE = "of the submit, before a task is made: trying again is safe"
-
 DIRECTIVES: Mapping[str, Directive] = {
     "fail": Directive(
         form="fail, fail=REASON",
@@ -287,7 +285,10 @@ DIRECTIVES: Mapping[str, Directive] = {
         form="slow=TIME", example="slow=90s", what="its work takes so much longer", read=_later(Point.PROGRESS)
     ),
     "queue": Directive(
-        form="queue=TIME", example="queue=30s", what="it waits so much longer in the queue", read=_later(Point.QUEUE)
+        form="queue=TIME, queue=EFFECT",
+        example="queue=30s",
+        what="it waits so much longer in the queue, or something else happens to it there",
+        read=_later(Point.QUEUE),
     ),
     "stuck": Directive(
         form="stuck, stuck=queue|start|progress|finish",
@@ -366,7 +367,7 @@ DIRECTIVES: Mapping[str, Directive] = {
             what=f"any effect of the point: {point.about}",
             read=_effect_at(point),
         )
-        for point in _POINTS
+        for point in POINTS
         if point.value not in ("queue", "result", "download")
     },
 }
@@ -374,7 +375,7 @@ DIRECTIVES: Mapping[str, Directive] = {
 
 CODE_FORM = "CODE, CODExN"
 CODE_EXAMPLE = "429x2"
-CODE_WHAT = f"the first answer, or the first N, {_BEFORE}; the same request sent once more is accepted"
+CODE_WHAT = "the submit is answered so, once or N times, before a task is made; the next try of the same is accepted"
 
 
 def cast(items: str, source: str) -> Spell:

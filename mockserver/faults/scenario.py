@@ -33,6 +33,7 @@ ACCOUNT_PROBLEMS = (
 SUBMITS = ("createTxt2imgTask", "createImg2imgTask", "createTxt2imgTaskV2", "createImg2imgTaskV2")
 """Operations that a rate limit can be set for."""
 
+_EFFECT_NAMES = frozenset(kind.value for kind in Kind)
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _GONE = {Kind.STATUS.value: {"code": 404, "reason": Reason.API_NOT_FOUND.value, "message": "v2 has been switched off"}}
 _BROWN = {Kind.STATUS.value: {"code": 503, "message": "v2 is switched off for a while, before it goes for good"}}
@@ -216,7 +217,8 @@ def scenario_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {name: dict(integer(1, 1_000_000).schema) for name in SUBMITS},
     }
-    return {
+    effects: dict[str, Any] = {}
+    found = {
         "$schema": SCHEMA_DIALECT,
         "$id": "urn:novita-mock:scenario",
         "title": "A scenario of novita-mock",
@@ -225,7 +227,7 @@ def scenario_schema() -> dict[str, Any]:
         "required": ["name", "description"],
         "properties": {
             **{name: {"description": what, **kind.schema} for name, (kind, what) in _PLAIN.items()},
-            "faults": {"type": "array", "maxItems": 1000, "items": rule_schema()},
+            "faults": {"type": "array", "maxItems": 1000, "items": _shared(rule_schema(), effects)},
             "fleet": {"description": "How fast tasks are.", **_closed(_FLEET)},
             "nsfw_confidences": {
                 "description": "What the classifier answers, in picture order, repeated.",
@@ -258,6 +260,20 @@ def scenario_schema() -> dict[str, Any]:
             },
         },
     }  # fmt: skip
+    return {**found, "$defs": effects}
+
+
+def _shared(schema: Any, effects: dict[str, Any]) -> Any:
+    """A schema in which each effect's form stands once, under `$defs`: every point repeats those that it takes."""
+    if isinstance(schema, list):
+        return [_shared(one, effects) for one in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    needed = schema.get("required", ())
+    if len(needed) == 1 and needed[0] in _EFFECT_NAMES:
+        effects[needed[0]] = dict(schema)
+        return {"$ref": f"#/$defs/{needed[0]}"}
+    return {name: _shared(value, effects) for name, value in schema.items()}
 
 
 def _parts(own: Mapping[str, Any], name: str) -> dict[str, Any]:
