@@ -58,6 +58,7 @@ def test_an_attempt_has_its_own_timestamp_and_a_delivery_one_id() -> None:
         "canary",
         SECRET.removeprefix("whsec_"),
         "whsec_canary!",
+        SECRET[:20] + "!!!!" + SECRET[20:],
         "whsec_" + b64encode(bytes(23)).decode(),
         "whsec_" + b64encode(bytes(65)).decode(),
         "whsec_" + b64encode(bytes(32)).decode().rstrip("="),
