@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from mockserver.core.clock import Wall
 from mockserver.core.errors import Reason, Refusal
@@ -27,9 +28,14 @@ from mockserver.scenarios import KEY_MARK, scenario_of_key, shipped
 from mockserver.settings import Settings
 from mockserver.staging import staged
 from mockserver.submissions.submission import Submission
-from mockserver.world import Errand, World, WorldSettings, world_id
+from mockserver.world import Ending, Errand, World, WorldSettings, world_id
 from openapi.catalogue import Catalogue, Kind
 from openapi.document import Document
+
+if TYPE_CHECKING:
+    from mockserver.outbound.sender import Sender
+    from mockserver.webhooks.courier import Courier
+    from mockserver.webhooks.delivery import Attempt, Delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +49,7 @@ class Parts:
         inputs: keeps source pictures.
         new_tasks: makes an empty task store.
         pause: waits for seconds of the wall, while an answer is held back.
+        sender: sends webhooks; None: over HTTP, to whom the settings allow.
     """
 
     wall: Wall = field(default_factory=SystemWall)
@@ -51,6 +58,7 @@ class Parts:
     inputs: InputStore | None = None
     new_tasks: Callable[[], TaskStore] = MemoryTasks
     pause: Callable[[float], Awaitable[None]] = wait
+    sender: Sender | None = None
 
 
 class Mock:
@@ -62,9 +70,13 @@ class Mock:
         settings: the server's settings.
         parts: what it is built from.
 
+    Raises:
+        ValueError: a target that is to be allowed is none.
+
     Attributes:
         outside: the journal of calls without an acceptable key.
         forgotten_worlds: how many worlds went at the bound.
+        on_attempt: called after every attempt to deliver a webhook.
     """
 
     def __init__(self, document: Document, catalogue: Catalogue, settings: Settings, parts: Parts) -> None:
@@ -80,6 +92,11 @@ class Mock:
         self.outside = Journal(self.budget, settings.limits.journal_entries)
         self.pause = parts.pause
         self.errands = Errands(self._carry_out)
+        self.on_attempt: Callable[[World, Delivery, Attempt], None] | None = None
+        self._sender = parts.sender
+        self._courier: Courier | None = None
+        if settings.allow_targets:
+            _check_targets(settings.allow_targets)
         self.forgotten_worlds = 0
         self._prices: PriceTable | None = None
         self._new_tasks = parts.new_tasks
@@ -87,6 +104,25 @@ class Mock:
         self._owners: dict[str, World] = {}
         self._task_bytes = 0
         self._pictures = PictureCache(settings.limits.picture_bytes)
+
+    @property
+    def courier(self) -> Courier:
+        """Brings webhooks; made when the first is due, so that a run without them never loads it."""
+        if self._courier is None:
+            from mockserver.webhooks.courier import Courier
+
+            self._courier = Courier(self)
+        return self._courier
+
+    @property
+    def sender(self) -> Sender:
+        """Sends requests to the outside."""
+        if self._sender is None:
+            from mockserver.outbound.guard import Targets
+            from mockserver.outbound.sender import HttpSender
+
+            self._sender = HttpSender(Targets(self.settings.allow_targets), wall=self.wall)
+        return self._sender
 
     @property
     def worlds(self) -> list[World]:
@@ -190,7 +226,9 @@ class Mock:
     def plain_settings(self) -> WorldSettings:
         """What a world starts with when no scenario is asked for."""
         settings = self.settings
-        return WorldSettings(clock=settings.clock, fleet=settings.fleet, in_a_row=settings.in_a_row)
+        return WorldSettings(
+            clock=settings.clock, fleet=settings.fleet, in_a_row=settings.in_a_row, webhooks=settings.webhooks
+        )
 
     def _settings_of(self, key: str) -> WorldSettings:
         """What the world of a key starts with."""
@@ -218,13 +256,19 @@ class Mock:
             ids=self.ids,
             journal=Journal(self.budget, self.settings.limits.journal_entries),
             wake=self.errands.wake,
+            max_deliveries=self.settings.limits.deliveries,
             replay=None if replay is None else replay.get(world_id(key), {}),
         )
         self._worlds[key] = world
         return world
 
     async def _carry_out(self, world: World, errand: Errand) -> None:
-        del world, errand
+        if isinstance(errand, Ending):
+            from mockserver.endings import ending  # for tasks that somebody outside waits for
+
+            await ending(self, world, errand.task)
+        else:
+            await self.courier.carry_out(world, errand)
 
     def _disown(self, world: World) -> None:
         for task in world.tasks:
@@ -245,6 +289,12 @@ class Mock:
             f"the mock holds {len(self._owners)} tasks and none of the oldest has ended; move the clock, reset a "
             "world, or raise the bound (--max-tasks)",
         )
+
+
+def _check_targets(allowed: frozenset[str]) -> None:
+    from mockserver.outbound.guard import Targets  # most runs allow none
+
+    Targets(allowed)
 
 
 class PictureCache:

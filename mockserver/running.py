@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -189,6 +189,19 @@ class ServerThread:
             return function()
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(START_TIMEOUT_S)
+
+    def call_async(self, function: Callable[[], Awaitable[Any]], timeout_s: float = START_TIMEOUT_S) -> Any:
+        """Runs a coroutine function in the server's thread, between requests, and gives its result.
+
+        Raises:
+            TimeoutError: it took longer than `timeout_s` seconds of the wall.
+        """
+        assert self._loop is not None, "the server has not been started"
+
+        async def run() -> Any:
+            return await function()
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout_s)
 
     def __enter__(self) -> ServerThread:
         self._thread.start()

@@ -15,6 +15,7 @@ from mockserver.core.fleet import FleetSettings
 from mockserver.faults.plan import DEFAULT_IN_A_ROW
 from mockserver.faults.scenario import Scenario
 from mockserver.faults.tape import Decisions
+from mockserver.webhooks.settings import WebhookSettings
 
 ENV_PREFIX = "NOVITA_MOCK"
 DEFAULT_PORT = 4280
@@ -30,6 +31,7 @@ class Limits:
         task_bytes: bytes of all tasks' requests, source pictures apart; as `tasks`.
         journal_entries: calls kept per world.
         journal_bytes: bodies kept by all journals.
+        deliveries: webhook deliveries that a world remembers; those still owed never go.
         input_bytes: source pictures kept.
         picture_bytes: drawn pictures kept for the next download.
         body_bytes: the largest request body that is read.
@@ -40,6 +42,7 @@ class Limits:
     task_bytes: int = 512 * 1024 * 1024
     journal_entries: int = 1_000
     journal_bytes: int = 64 * 1024 * 1024
+    deliveries: int = 10_000
     input_bytes: int = 256 * 1024 * 1024
     picture_bytes: int = 64 * 1024 * 1024
     body_bytes: int = 64 * 1024 * 1024
@@ -62,6 +65,8 @@ class Settings:
         scenario: the situation that every world starts in.
         in_a_row: faults in a row that an operation of a world may suffer; None: no bound.
         replay: what a tape says happens, by world; None: rules decide.
+        webhooks: how events are delivered.
+        allow_targets: hosts besides loopback that may be called: names, addresses, networks, with a port or without.
         limits: bounds of what is held.
     """
 
@@ -77,6 +82,8 @@ class Settings:
     scenario: Scenario | None = None
     in_a_row: int | None = DEFAULT_IN_A_ROW
     replay: Decisions | None = None
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    allow_targets: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
 
 

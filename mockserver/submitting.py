@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 
 from mockserver.calls import Call, dump_body, parse_body, read_body
@@ -72,6 +72,8 @@ def submit(call: Call) -> Task:
         effect = call.trouble(Point.SUBMIT_AFTER_COMMIT, facts)
         if effect is not None:
             _note_loss(call, task, effect)
+        if delivery.webhook_url is not None:
+            _tell_before_answer(call, task, facts)
         if own and (effect is None or effect.kind not in LOSING):
             world.faults.answered(_digest(call))
     return task
@@ -88,6 +90,18 @@ def _own_rules(call: Call, spell: Spell) -> Sequence[Armed]:
 def _digest(call: Call) -> bytes:
     """The same for the same request sent again."""
     return blake2b(call.body, key=call.operation.operation_id.encode(), digest_size=16).digest()
+
+
+def _tell_before_answer(call: Call, task: Task, facts: Facts) -> None:
+    """The fault plan may let a task end at once and its webhook arrive before the submit is answered."""
+    world, now_ms = call.world, call.world.clock.now_ms()
+    effect = world.faults.decide(Point.WEBHOOK_BEFORE_REPLY, str(call.number), facts, now_ms)
+    if effect is None:
+        return
+    if not task.ended_at(now_ms):
+        world.end_task(task, task.outcome, task.reason)
+    call.effect = call.effect or effect
+    call.before_answer = partial(call.mock.courier.told, world, task)
 
 
 def _judge_repeat(call: Call, task: Task) -> None:

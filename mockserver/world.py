@@ -18,6 +18,7 @@ from mockserver.core.findings import Findings
 from mockserver.core.fleet import Fleet, FleetSettings, Plan
 from mockserver.core.journal import Journal
 from mockserver.core.recipe import Recipe
+from mockserver.core.redaction import Redactor
 from mockserver.core.task import Delivery, Status, Task, TaskType
 from mockserver.faults.directives import Spell
 from mockserver.faults.effects import Effect
@@ -31,6 +32,9 @@ from mockserver.money.verdicts import Verdicts
 from mockserver.parts.ids import Ids
 from mockserver.parts.store import TaskStore
 from mockserver.watch.memory import Memory
+from mockserver.webhooks.delivery import Try
+from mockserver.webhooks.desk import MAX_DELIVERIES, Desk
+from mockserver.webhooks.settings import WebhookSettings
 
 HASTY_MS = 250
 """Polls of a task that follow each other faster are hasty; the official clients poll once a second."""
@@ -45,7 +49,7 @@ class Ending:
     task: Task
 
 
-Errand = Ending
+Errand = Ending | Try
 """What a world may have to do when its clock gets there."""
 
 
@@ -64,6 +68,7 @@ class WorldSettings:
         faults: rules in force from its start.
         in_a_row: faults in a row that an operation may suffer; None: no bound.
         account: what its account refuses.
+        webhooks: how its events are delivered.
         link_ttl_s: how long links of pictures live; None: as documented.
         scenario: the situation that these settings are.
     """
@@ -74,6 +79,7 @@ class WorldSettings:
     faults: tuple[Rule, ...] = ()
     in_a_row: int | None = DEFAULT_IN_A_ROW
     account: AccountSettings = NO_LIMITS
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     link_ttl_s: int | None = None
     scenario: Scenario | None = None
 
@@ -91,11 +97,13 @@ class World:
         journal: where its calls are written.
         wake: called when its agenda or its clock has changed, for somebody to carry out what is due.
         replay: effects by position, from a tape.
+        max_deliveries: webhook deliveries that it remembers.
 
     Attributes:
         account: what is left of its balance and of its minute.
         agenda: what it owes the outside.
         calls: how many calls of operations its key has made.
+        desk: its webhook deliveries.
         faults: what goes wrong.
         link_ttl_s: how long links of its pictures live; None: as documented.
         ledger: what its accepted submissions cost.
@@ -116,6 +124,7 @@ class World:
         "calls",
         "clock",
         "created",
+        "desk",
         "dropped",
         "faults",
         "findings",
@@ -143,6 +152,7 @@ class World:
         journal: Journal,
         wake: Callable[[World], None] = _nobody,
         replay: Mapping[str, Effect] | None = None,
+        max_deliveries: int = MAX_DELIVERIES,
     ) -> None:
         self.id = world_id(key)
         self.label = redact_key(key)
@@ -160,6 +170,7 @@ class World:
         self.calls = 0
         self.account = Account(settings.account)
         self.agenda: Agenda[Errand] = Agenda()
+        self.desk = Desk(self.seed, Redactor((key.encode(),)), max_deliveries)
         self.ledger = Ledger()
         self.memory = Memory()
         self.verdicts = Verdicts()
@@ -310,6 +321,16 @@ class World:
             self._wake(self)
         return len(upcoming)
 
+    def enter(self, at_ms: int, errand: Errand) -> None:
+        """Something is to be done for it at an instant, or now if that has passed."""
+        self.agenda.enter(at_ms, errand)
+        self._wake(self)
+
+    def withdraw(self, errand: Errand) -> None:
+        """Something is not to be done any more."""
+        if len(self.agenda):
+            self.agenda.withdraw(errand)
+
     def clock_moved(self) -> None:
         """Its clock was moved or runs another way: what is due is carried out."""
         self._wake(self)
@@ -325,6 +346,7 @@ class World:
         if not task.delivery.dedicated:
             self.fleet.release(plan, now_ms)
         if task.delivery.webhook_url is not None:
+            self.withdraw(Ending(task))
             self._owe(task)
 
     def change(self, settings: WorldSettings) -> None:
@@ -352,6 +374,7 @@ class World:
         """Forgets everything: the next task gets the first id again."""
         self.tasks = tasks
         self.agenda.clear()
+        self.desk.clear()
         self.created = self.dropped = self.calls = 0
         self._settings = self._initial
         self.link_ttl_s = self._initial.link_ttl_s

@@ -203,6 +203,8 @@ async def _read_call(
         query=_read_query(request, resource.query),
         body=body,
         raw=raw,
+        headers=dict(request.scope["headers"]),
+        base_url=mock.settings.public_base_url or f"{request.url.scheme}://{request.url.netloc}",
     )
 
 

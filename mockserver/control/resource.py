@@ -36,6 +36,8 @@ class Call:
         query: query parameters, typed.
         body: the JSON body; empty when there is none.
         raw: the body's bytes.
+        headers: values by lower-case name.
+        base_url: scheme and host that it was called by.
     """
 
     mock: Mock
@@ -44,6 +46,8 @@ class Call:
     query: Mapping[str, Any]
     body: Mapping[str, Any]
     raw: bytes
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    base_url: str = ""
 
     @property
     def own(self) -> World:

@@ -10,6 +10,7 @@ from mockserver.control.resource import Call, Resource, closed
 from mockserver.core.clock import ClockMode, parse_duration_ms
 from mockserver.core.fleet import FleetSettings
 from mockserver.money.reading import ACCOUNT_SCHEMA, describe_account, read_account
+from mockserver.webhooks.reading import WEBHOOKS_SCHEMA, describe_webhooks, read_webhooks
 from mockserver.world import World
 
 _SETTINGS = closed(
@@ -33,6 +34,7 @@ _SETTINGS = closed(
             "items": {"type": "number", "minimum": 0, "maximum": 100},
         },
         "account": ACCOUNT_SCHEMA,
+        "webhooks": WEBHOOKS_SCHEMA,
     }
 )
 
@@ -57,6 +59,7 @@ def describe(world: World) -> dict[str, Any]:
         },
         "nsfw_confidences": world.settings.nsfw_confidences,
         "account": describe_account(world.account),
+        "webhooks": describe_webhooks(world.settings.webhooks),
     }
 
 
@@ -83,6 +86,8 @@ def _change(call: Call) -> dict[str, Any]:
         if "account" in body:
             account = read_account(body["account"], settings.account, call.mock.document)
             settings = replace(settings, account=account)
+        if "webhooks" in body:
+            settings = replace(settings, webhooks=read_webhooks(settings.webhooks, body["webhooks"]))
     except ValueError as error:
         raise ControlError(400, "body", str(error)) from None
     if "nsfw_confidences" in body:

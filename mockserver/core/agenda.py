@@ -36,6 +36,15 @@ class Agenda(Generic[Errand]):
         while self._heap and self._heap[0][0] <= now_ms:
             yield heapq.heappop(self._heap)[2]
 
+    def withdraw(self, errand: Errand) -> bool:
+        """Takes an errand off the agenda wherever it stands; whether it was there. Looks at each: not for busy ways."""
+        left = [entry for entry in self._heap if entry[2] != errand]
+        found = len(left) < len(self._heap)
+        if found:
+            heapq.heapify(left)
+            self._heap = left
+        return found
+
     def clear(self) -> None:
         """Forgets all errands."""
         self._heap.clear()

@@ -87,7 +87,6 @@ def read_delivery(extra: Mapping[str, Any], context: Context) -> Delivery:
     storage = _storage(s3) if s3 else None
     if webhook:
         _check_webhook_url(webhook["url"])
-        context.note(Code.NOT_SIMULATED, "extra.webhook", "this version accepts the URL and sends nothing to it")
     shared = shared_delivery(
         extra.get("response_image_type") or "png",
         bool(extra.get("enable_nsfw_detection")),

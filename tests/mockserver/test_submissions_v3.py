@@ -542,7 +542,7 @@ def test_webhook_test_mode_is_on_when_enabled(test_mode: dict[str, Any] | None, 
 
     assert submission.delivery.test_status is status
     assert submission.delivery.webhook_url == "https://client.test/x"
-    assert codes(submission) == [Code.NOT_SIMULATED]
+    assert codes(submission) == []
 
 
 def test_test_mode_without_an_outcome_is_refused() -> None:
