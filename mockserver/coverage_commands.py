@@ -13,9 +13,9 @@ from pathlib import Path
 
 import click
 
-from mockserver.coverage.item import Dimension
+from mockserver.coverage.item import Dimension, Versions
 from mockserver.coverage.merge import merge
-from mockserver.coverage.report import Judgement, Report, Versions, percent
+from mockserver.coverage.report import Judgement, Report, percent
 from mockserver.coverage.wire import ReportError, dump, read_report
 
 EXIT_BELOW = 1

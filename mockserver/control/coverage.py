@@ -5,14 +5,16 @@ It is one count for the whole server, whatever the key: a suite's tests use many
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from mockserver.control.problem import ControlError
 from mockserver.control.resource import Call, Resource, closed
-from mockserver.coverage.collector import Coverage
-from mockserver.coverage.report import Versions
+from mockserver.coverage.item import Versions
+
+if TYPE_CHECKING:
+    from mockserver.coverage.collector import Coverage
 
 _FORMATS = ("json", "text", "html")
 

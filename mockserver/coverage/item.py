@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Dimension(StrEnum):
@@ -64,6 +65,34 @@ class Scope(StrEnum):
     ANY = "any"
 
 
+class WebhookOutcome(StrEnum):
+    """How a delivery ended."""
+
+    DELIVERED = "delivered"
+    """Taken at the first attempt."""
+    RETRIED = "retried"
+    """Taken at a later attempt."""
+    EXHAUSTED = "exhausted"
+    """Never taken."""
+
+
+class LinkOutcome(StrEnum):
+    """What a picture link gave."""
+
+    OPENED = "opened"
+    EXPIRED = "expired"
+
+
+class Versions(StrEnum):
+    """Which versions of the contract are judged."""
+
+    AUTO = "auto"
+    """Those that were called; v3 when none was."""
+    V2 = "v2"
+    V3 = "v3"
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One thing that tests can have exercised.
@@ -89,3 +118,20 @@ class Item:
     needs: str
     test: str
     example: str
+
+
+def make_item(dimension: Dimension, scope: str, name: str, *, label: str, test: str, **rest: Any) -> Item:
+    """An item that stands alone in its group, unless `rest` says otherwise.
+
+    Args:
+        dimension: the question it belongs to.
+        scope: the version it belongs to.
+        name: its key without the dimension.
+        label: for people.
+        test: the test that would cover it.
+        rest: further attributes of `Item`.
+    """
+    given = {"group": name, "share": 1, "needs": "", "example": "", **rest}
+    return Item(
+        key=f"{dimension.value}:{name}", dimension=dimension, scope=Scope(scope), label=label, test=test, **given
+    )

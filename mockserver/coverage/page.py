@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from mockserver.coverage.report import Judgement, Next, Report, Row, Total, Versions, percent
+from mockserver.coverage.item import Versions
+from mockserver.coverage.report import Judgement, Next, Report, Row, Total, percent
 from mockserver.coverage.text import counted, headline, not_judged, notes, points
 
 STYLE = Path(__file__).parent / "page.css"

@@ -10,22 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 from math import floor, lcm
 
-from mockserver.coverage.item import Dimension, Item, Scope
-
-
-class Versions(StrEnum):
-    """Which versions of the contract are judged."""
-
-    AUTO = "auto"
-    """Those that were called; v3 when none was."""
-    V2 = "v2"
-    V3 = "v3"
-    ALL = "all"
+from mockserver.coverage.item import Dimension, Item, Scope, Versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from textwrap import wrap
 
-from mockserver.coverage.item import Dimension
-from mockserver.coverage.report import Judgement, Next, Report, Total, Versions, percent
+from mockserver.coverage.item import Dimension, Versions
+from mockserver.coverage.report import Judgement, Next, Report, Total, percent
 
 BAR = 24
 WIDTH = 100

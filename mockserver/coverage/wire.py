@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mockserver.coverage.item import Dimension, Item, Scope
+from mockserver.coverage.item import Dimension, Item, Scope, Versions
 from mockserver.coverage.model import digest_of
-from mockserver.coverage.report import Judgement, Report, Versions, percent
+from mockserver.coverage.report import Judgement, Report, percent
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mockserver.coverage import collector
 from mockserver.coverage.collector import Coverage
-from mockserver.coverage.model import LinkOutcome, Universe, WebhookOutcome
+from mockserver.coverage.item import LinkOutcome, WebhookOutcome
+from mockserver.coverage.model import Universe
 from openapi.document import Document
 from tests import bodies
 from tests.mockserver.coverage.client import Client

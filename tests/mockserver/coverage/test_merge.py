@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.coverage.item import Dimension, Item, Scope
+from mockserver.coverage.item import Dimension, Item, Scope, Versions
 from mockserver.coverage.merge import merge
-from mockserver.coverage.report import Judgement, Report, Versions
+from mockserver.coverage.report import Judgement, Report
 from mockserver.coverage.wire import ReportError, dump, read_report
 from tests import bodies
 from tests.mockserver.coverage.client import Client

@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
-from mockserver.coverage.item import Dimension, Item, Scope
+from mockserver.coverage.item import Dimension, Item, Scope, Versions
 from mockserver.coverage.page import as_html
-from mockserver.coverage.report import Judgement, Report, Versions, percent
+from mockserver.coverage.report import Judgement, Report, percent
 from mockserver.coverage.text import as_text
 from mockserver.coverage.wire import FORMAT, KIND, SCHEMA, ReportError, as_json, dump, read_report
 from openapi.document import Document
@@ -112,6 +112,21 @@ def test_a_field_is_proposed_before_what_is_inside_it(client: Client) -> None:
     assert "parameters:createTxt2imgTask:request.loras" in proposed
     assert "parameters:createTxt2imgTask:request.loras[].strength" not in proposed
     assert not {key for key in proposed if ":createImg2imgTask:request" in key}
+
+
+def test_an_outcome_is_proposed_once_its_state_was_seen_and_a_state_once_tasks_are_asked_for(client: Client) -> None:
+    def proposed() -> set[str]:
+        return {one.item.key for one in Judgement(client.coverage.report()).next_tests(10_000)}
+
+    client.submit(bodies.txt2img())
+    assert "operations:getTaskResult" in proposed()
+    assert not {key for key in proposed() if key.startswith(("states:", "transitions:", "outcomes:", "links:"))}
+    client.poll("a", "QUEUED")
+    assert "states:v3:TASK_STATUS_PROCESSING" in proposed()
+    assert not {key for key in proposed() if key.startswith("outcomes:")}
+    for _ in range(3):
+        client.poll("a", "SUCCEED")
+    assert "outcomes:v3:TASK_STATUS_SUCCEED" in proposed()
 
 
 def test_a_report_comes_back_from_its_json_unchanged(client: Client) -> None:
