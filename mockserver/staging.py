@@ -30,6 +30,8 @@ def staged(scenario: Scenario, plain: WorldSettings, document: Document) -> Worl
         value = getattr(scenario, name)
         if value is not None:
             changes[name] = value
+    if scenario.webhooks:
+        changes["webhooks"] = replace(plain.webhooks, **dict(scenario.webhooks))  # type: ignore[arg-type]  # as above
     if scenario.account is not None:
         changes["account"] = _account(scenario.account, document)
     return replace(plain, **changes)

@@ -9,6 +9,7 @@ from typing import Any
 from mockserver.faults.effects import BreakKind, Effect, Kind
 
 UNKNOWN_STATUS = "TASK_STATUS_ARCHIVED"
+UNKNOWN_WORD = "mock-unknown-value"
 UNKNOWN_NUMBER = 42
 EXTRA_FIELD = "mock_extra_field"
 
@@ -89,7 +90,9 @@ def _other(value: Any, kind: BreakKind) -> Any:
     if kind is BreakKind.NULL:
         return None
     if kind is BreakKind.UNKNOWN_VALUE:
-        return UNKNOWN_NUMBER if isinstance(value, int | float) else UNKNOWN_STATUS
+        if isinstance(value, int | float):
+            return UNKNOWN_NUMBER
+        return UNKNOWN_STATUS if str(value).startswith("TASK_STATUS_") else UNKNOWN_WORD
     match value:  # another type
         case str():
             return int(value) if value.isdigit() and len(value) < 19 else 7

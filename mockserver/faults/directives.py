@@ -130,10 +130,12 @@ def _none(name: str, value: str | None) -> None:
         raise PlanError((), f"{name} takes no value, came {value[:SHOWN]!r}")
 
 
-def _time(name: str, value: str | None) -> str:
+def _time(name: str, value: str | None) -> float | str:
+    """A time as effects take it."""
     text = _needed(name, value, f"{name}=TIME, as in {name}=30s")
-    _option(name, duration().read, text)
-    return text
+    time = float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else text
+    _option(name, duration().read, time)
+    return time
 
 
 def _option(name: str, read: Callable[[Any], Any], value: Any) -> Any:
@@ -249,7 +251,7 @@ def _storage(asked: _Asked, name: str, value: str | None) -> None:
 
 
 def _url_ttl(asked: _Asked, name: str, value: str | None) -> None:
-    asked.link_ttl_s = max(1, parse_duration_ms(_seconds(_time(name, value))) // 1000)
+    asked.link_ttl_s = max(1, parse_duration_ms(_time(name, value)) // 1000)
 
 
 def _nsfw(asked: _Asked, name: str, value: str | None) -> None:
@@ -262,10 +264,6 @@ def _nsfw(asked: _Asked, name: str, value: str | None) -> None:
         if isinstance(error, PlanError):
             raise
         raise PlanError((), f"nsfw: expected a number from 0 to 100, came {value[:SHOWN]!r}") from None
-
-
-def _seconds(text: str) -> float | str:
-    return float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else text
 
 
 DIRECTIVES: Mapping[str, Directive] = {

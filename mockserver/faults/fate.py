@@ -45,7 +45,11 @@ def fate_of(plan: Plan, submitted_ms: int, ask: Callable[[Point], Effect | None]
             case Kind.LATE:
                 plan = _later(plan, point, effect.time_ms())
             case Kind.FAIL:
-                return Fate(plan=Plan(min(plan.started_ms, instant_ms), instant_ms), reason=effect.text("reason"))
+                return Fate(
+                    plan=Plan(min(plan.started_ms, instant_ms), instant_ms),
+                    reason=effect.text("reason"),
+                    course=Course(planned_ms=plan.finished_ms),
+                )
             case Kind.STUCK:
                 return _stuck(plan, point, effect)
             case Kind.VANISH:

@@ -20,6 +20,9 @@ from mockserver.faults.rules import Match, Rule, read_rules, rule_schema
 MAX_TEXT = 2000
 MAX_NUMBERS = 64
 MAX_WINDOWS = 100
+MAX_RETRIES = 20
+MAX_TIMEOUT_MS = 120_000
+"""Bounds of `mockserver.webhooks.settings`; a test holds them against each other."""
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 DOCUMENTED = "documented"
@@ -69,7 +72,7 @@ class Scenario:
         faults: rules, those of `v2` among them.
         bounded: whether `in_a_row` is said.
         fleet: workers, speed and task_ms, as far as they are said.
-        webhooks: retries, spacing_ms and timeout_ms, as far as they are said.
+        webhooks: retries, spacing_ms (a tuple) and timeout_ms, as far as they are said.
     """
 
     name: str
@@ -82,7 +85,7 @@ class Scenario:
     fleet: tuple[tuple[str, Value], ...] = ()
     nsfw_confidences: tuple[float, ...] | None = None
     link_ttl_s: int | None = None
-    webhooks: tuple[tuple[str, Value], ...] = ()
+    webhooks: tuple[tuple[str, Value | tuple[int, ...]], ...] = ()
     account: Account | None = None
 
 
@@ -127,6 +130,19 @@ def _speed() -> OptionType:
     return OptionType(read, {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000})
 
 
+def _timeout() -> OptionType:
+    kind = duration()
+
+    def read(value: Any) -> Value:
+        found = kind.read(value)
+        assert isinstance(found, int)
+        if not 1 <= found <= MAX_TIMEOUT_MS:
+            raise ValueError(f"expected 1ms to {MAX_TIMEOUT_MS // 1000}s, came {value!r}")
+        return found
+
+    return OptionType(read, kind.schema)
+
+
 def _nullable(kind: OptionType) -> OptionType:
     return OptionType(
         lambda value: None if value is None else kind.read(value), {"anyOf": [kind.schema, {"type": "null"}]}
@@ -142,9 +158,8 @@ _FLEET: Options = {
     "task_duration": (_nullable(duration()), "every task works so long; null: by its size"),
 }
 _WEBHOOKS: Options = {
-    "retries": (integer(0, 100), "how often a delivery is tried again"),
-    "spacing": (duration(), "how long after an attempt the next one comes"),
-    "timeout": (duration(), "how long a receiver has to answer"),
+    "retries": (integer(0, MAX_RETRIES), "how often a delivery is tried again"),
+    "timeout": (_timeout(), "how long a receiver has to answer, by the wall; at most two minutes"),
 }
 _ACCOUNT: Options = {
     "retry_after": (flag(), "refusals for the rate carry Retry-After, which no page documents"),
@@ -236,7 +251,16 @@ def scenario_schema() -> dict[str, Any]:
                 "maxItems": MAX_NUMBERS,
                 "items": {"type": "number", "minimum": 0, "maximum": 100},
             },
-            "webhooks": {"description": "How webhooks are delivered.", **_closed(_WEBHOOKS)},
+            "webhooks": {
+                "description": "How webhooks are delivered.",
+                **_closed(_WEBHOOKS, spacing={
+                    "description": "how long after each attempt the next one comes; the last one goes on to the end",
+                    "anyOf": [
+                        dict(duration().schema),
+                        {"type": "array", "minItems": 1, "maxItems": MAX_RETRIES, "items": dict(duration().schema)},
+                    ],
+                }),
+            },
             "account": {
                 "description": "What the account refuses.",
                 **_closed(_ACCOUNT, rate_limits={
@@ -288,10 +312,7 @@ def _parts(own: Mapping[str, Any], name: str) -> dict[str, Any]:
             values["task_ms"] = values.pop("task_duration")
         found["fleet"] = tuple(values.items())
     if "webhooks" in own:
-        values = _options(own["webhooks"], ("webhooks",), _WEBHOOKS)
-        found["webhooks"] = tuple(
-            (name if name == "retries" else f"{name}_ms", value) for name, value in values.items()
-        )
+        found["webhooks"] = _webhooks(own["webhooks"], ("webhooks",))
     if "nsfw_confidences" in own:
         found["nsfw_confidences"] = _numbers(own["nsfw_confidences"], ("nsfw_confidences",))
     if "account" in own:
@@ -332,6 +353,25 @@ def _account(given: Any, path: Path) -> Account:
         concurrency=None if concurrency is None else int(str(concurrency)),
         problem=None if problem is None else Reason(str(problem)),
     )
+
+
+def _webhooks(given: Any, path: Path) -> tuple[tuple[str, Value | tuple[int, ...]], ...]:
+    fields = _object(given, path, ("spacing", *_WEBHOOKS))
+    found: dict[str, Value | tuple[int, ...]] = {}
+    values = _options({name: value for name, value in fields.items() if name != "spacing"}, path, _WEBHOOKS)
+    for name, value in values.items():
+        found["timeout_ms" if name == "timeout" else name] = value
+    if "spacing" in fields:
+        inside, spacing = (*path, "spacing"), fields["spacing"]
+        times = spacing if isinstance(spacing, list) else [spacing]
+        if not 0 < len(times) <= MAX_RETRIES:
+            raise PlanError(inside, f"expected 1 to {MAX_RETRIES} durations, came {len(times)}")
+        several = isinstance(spacing, list)
+        found["spacing_ms"] = tuple(
+            int(str(_read(duration(), value, (*inside, index) if several else inside)))
+            for index, value in enumerate(times)
+        )
+    return tuple(found.items())
 
 
 def _v2(given: Any, path: Path, source: str) -> list[Rule]:
