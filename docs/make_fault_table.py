@@ -30,7 +30,8 @@ looked at every byte that came, and made the call once more.
 
 Arm a row with `POST /__mock/faults` and the JSON in it; `"times": 1` makes it happen once, and
 `{"max_in_a_row": null}` lifts the bound of three in a row. Course rows were polled once per second of a task that waits
-less than a second and works ten; a status is shown as the poll had it.
+less than a second and works ten; a status is shown as the poll had it. Waits of `delay` and `dribble` were played
+shorter than their rows say.
 """
 
 

@@ -66,11 +66,11 @@ class Distribution:
         """As it is read back."""
         match self.kind:
             case "uniform":
-                return {"uniform": [f"{self.a:g}ms", f"{self.b:g}ms"]}
+                return {"uniform": [f"{round(self.a)}ms", f"{round(self.b)}ms"]}
             case "lognormal":
-                return {"lognormal": {"median": f"{self.a:g}ms", "sigma": self.b}}
+                return {"lognormal": {"median": f"{round(self.a)}ms", "sigma": self.b}}
             case _:
-                return f"{self.a:g}ms"
+                return f"{round(self.a)}ms"
 
 
 Option = Value | Distribution

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import orjson
 from PIL import Image
 
-from mockserver.faults.breaks import DEFAULT_FIELDS, EXTRA_FIELD, UNKNOWN_NUMBER, UNKNOWN_STATUS
+from mockserver.faults.breaks import DEFAULT_FIELDS, EXTRA_FIELD, UNKNOWN_NUMBER, UNKNOWN_STATUS, UNKNOWN_WORD
 from mockserver.faults.effects import EFFECTS, BreakKind, Kind, WrongFile
 from mockserver.faults.points import COURSE, Point
 from tests.mockserver.faults.stage import MODELS, PATIENCE_S, Ask, Seen, Stage, poll_ask, versions_at
@@ -268,7 +268,7 @@ def _how_broken(kind: BreakKind, found: Any, whole: Any, field: str) -> str:
             assert type(found[last]) is not type(whole[last])
             return f"`{field}` is {_json_type(found[last])}"
         case BreakKind.UNKNOWN_VALUE:
-            assert found[last] in (UNKNOWN_NUMBER, UNKNOWN_STATUS)
+            assert found[last] in (UNKNOWN_NUMBER, UNKNOWN_STATUS, UNKNOWN_WORD)
             return f"`{field}` is {found[last]}"
         case _:
             assert set(found) - set(whole) == {EXTRA_FIELD}
@@ -332,7 +332,7 @@ def course(stage: Stage, point: Point, version: str, effect: object) -> str:
     if highest:
         parts[-1] += f" (up to {highest} %)"
     stage.disarm()
-    return ", ".join(parts) + ("" if last in _ENDS else ", and so for ever")
+    return ", ".join(parts) + ("" if last.startswith(_ENDS) else ", and so for ever")
 
 
 _ENDS = ("SUCCEED", "FAILED", "status 2", "status 3")
