@@ -137,10 +137,14 @@ def progress(task: Task, now_ms: int, view: View, previews: Sequence[str]) -> di
 def _images(task: Task, now_ms: int, view: View) -> list[dict[str, Any]]:
     found: Sequence[dict[str, Any] | None] = _nsfw(task) if task.delivery.nsfw else [None] * task.count
     kind, ttl_s = task.delivery.image_type, _ttl_s(task, view, V3_TTL_S)
+    stored = () if task.course is None else task.course.links
+    if task.course is not None and stored:
+        ttl_s = task.course.links_ttl_s
     return [
         {
-            "image_url": view.base_url
-            + view.signer.sign(picture_path_v3(task, index, view.ids), now_ms=now_ms, ttl_s=ttl_s),
+            "image_url": stored[index]
+            if stored
+            else view.base_url + view.signer.sign(picture_path_v3(task, index, view.ids), now_ms=now_ms, ttl_s=ttl_s),
             "image_url_ttl": str(ttl_s),
             "image_type": kind,
             "nsfw_detection_result": found[index],

@@ -28,7 +28,8 @@ from mockserver.core.journal import KEPT_HEADERS
 from mockserver.core.links import BadLink, LinkFault
 from mockserver.core.recipe import ImageType
 from mockserver.core.task import Status, Task
-from mockserver.faults.effects import EFFECTS, Effect, Kind, WrongFile
+from mockserver.coverage.item import LinkOutcome
+from mockserver.faults.effects import EFFECTS, LOSING, Effect, Kind, WrongFile
 from mockserver.faults.points import Point
 from mockserver.faults.rules import Facts
 from mockserver.logs import log_call
@@ -119,9 +120,31 @@ async def _serve(request: Request, mock: Mock, task_id: str) -> Response | Troub
     world.calls += 1
     findings = [_KEY_SENT] if "authorization" in request.headers else []
     outcome = await _picture(request, mock, world, task, findings)
+    _remember(request, mock, world, task, outcome, expired=_EXPIRED in findings)
     world.findings.add(findings)
     _write(mock, world, request, _status_of(outcome), findings)
     return outcome
+
+
+def _remember(
+    request: Request, mock: Mock, world: World, task: Task, outcome: Response | Troubled, *, expired: bool
+) -> None:
+    """What a download says of its client, and of the contract."""
+    status, coverage = _status_of(outcome), mock.coverage
+    version, index = "v2" if task.is_v2 else "v3", _index_of(request.scope["path"], task, mock)
+    if coverage is not None and expired:
+        coverage.saw_download(version, LinkOutcome.EXPIRED, world=world.id)
+    if index is None or request.method != "GET":
+        return
+    if status in (200, 206, 304) and (isinstance(outcome, Response) or outcome.effect.kind not in LOSING):
+        task.fetched += 1
+        world.memory.refused.pop((task.id, index), None)
+        if coverage is not None:
+            kind = task.delivery.image_type.value
+            coverage.saw_download(version, LinkOutcome.OPENED, image_type=kind, world=world.id)
+    else:
+        how = str(outcome.effect) if isinstance(outcome, Troubled) else f"status {status}"
+        world.memory.download_failed(task.id, index, how)
 
 
 def _status_of(outcome: Response | Troubled) -> int:

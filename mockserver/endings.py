@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mockserver.core.course import NEVER_MS
+from mockserver.core.storage import StorageFault
+from mockserver.core.task import Status
+from mockserver.faults.effects import Kind
+from mockserver.faults.points import Point
+from mockserver.faults.rules import Facts
+from mockserver.logs import log
+from mockserver.submitting import recipe_of
 from mockserver.world import Ending
 
 if TYPE_CHECKING:
@@ -26,5 +34,43 @@ async def ending(mock: Mock, world: World, task: Task) -> None:
 
 
 async def _stored(mock: Mock, world: World, task: Task) -> None:
-    """Puts the pictures of a task into its bucket, where it names one and uploads are set up."""
-    del mock, world, task
+    """Puts the pictures of a task into its bucket, where its end waits for that; a failure is the task's."""
+    course = task.course
+    if course is None or not course.held:
+        return
+    from mockserver.storage.deliver import deliver
+    from mockserver.storage.uploader import UploadFailed
+
+    recipe = recipe_of(task, mock)
+    try:
+        found = await deliver(
+            task,
+            lambda index: mock.draw(task, index, recipe),
+            ids=mock.ids,
+            uploader=mock.uploader,
+            fault_at=partial(_fault_at, mock, world, task) if world.faults.active else None,
+        )
+    except Exception:  # our fault; without an end the task would be waited for for ever
+        log.exception("upload.failed", extra={"task_id": task.id, "world": world.label})
+        task.end(world.clock.now_ms(), Status.FAILED, "the mock failed to upload the pictures; its log tells why")
+        return
+    if isinstance(found, UploadFailed):
+        task.end(world.clock.now_ms(), Status.FAILED, found.message)
+        return
+    storage = mock.settings.storage
+    course.links = found.urls
+    course.links_ttl_s = (storage.presign_s or 0) if storage is not None else 0
+    course.held = False
+
+
+async def _fault_at(mock: Mock, world: World, task: Task, index: int) -> StorageFault | None:
+    """What the fault plan does to one picture's upload."""
+    facts = Facts(operation_id=task.operation_id, body=task.body, task=task.number, picture=index)
+    effect = world.faults.decide(Point.STORAGE_PUT, f"{task.number}.{index}", facts, world.clock.now_ms())
+    if effect is None:
+        world.faults.passed(Point.STORAGE_PUT, facts)
+        return None
+    if effect.kind is Kind.DELAY:
+        await mock.pause(effect.time_ms() / 1000)
+        return None
+    return StorageFault(effect.text("kind") or StorageFault.OTHER)

@@ -349,6 +349,13 @@ class Contract:
             answer=bytes(memoryview(answer)),  # a copy: the JSON writer's own buffer is 4 kB however short the answer
             findings=len(findings),
         )
+        if mock.coverage is not None:
+            name = world.id if world is not None else ""
+            mock.coverage.saw_call(
+                operation=operation, query=query, body=body, answer=bytes(answer), status=status, world=name
+            )
+            for finding in findings:
+                mock.coverage.saw_finding(finding.code.value)
         if log.isEnabledFor(logging.INFO):
             about = {"operation_id": operation.operation_id, "findings": [finding.code.value for finding in findings]}
             log_call(operation.method, operation.path, status, world, **about)

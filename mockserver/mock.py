@@ -10,14 +10,15 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from mockserver.core.clock import Wall
+from mockserver.core.course import Course
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.journal import Journal, JournalBudget
 from mockserver.core.links import LinkSigner
 from mockserver.core.recipe import Recipe
-from mockserver.core.task import Task
+from mockserver.core.task import Status, Task
 from mockserver.errands import Errands
 from mockserver.faults.directives import Spell
-from mockserver.faults.plan import Armed
+from mockserver.faults.plan import Armed, Fired
 from mockserver.money.prices import PriceTable, shipped_prices
 from mockserver.parts.ids import Ids, SeededIds
 from mockserver.parts.inputs import InputStore, MemoryInputs
@@ -33,7 +34,10 @@ from openapi.catalogue import Catalogue, Kind
 from openapi.document import Document
 
 if TYPE_CHECKING:
+    from mockserver.coverage.collector import Coverage
     from mockserver.outbound.sender import Sender
+    from mockserver.storage.s3 import S3Uploader
+    from mockserver.storage.uploader import Uploader
     from mockserver.webhooks.courier import Courier
     from mockserver.webhooks.delivery import Attempt, Delivery
 
@@ -50,6 +54,7 @@ class Parts:
         new_tasks: makes an empty task store.
         pause: waits for seconds of the wall, while an answer is held back.
         sender: sends webhooks; None: over HTTP, to whom the settings allow.
+        uploader: puts pictures into buckets; None: with boto3, where the settings say.
     """
 
     wall: Wall = field(default_factory=SystemWall)
@@ -59,6 +64,7 @@ class Parts:
     new_tasks: Callable[[], TaskStore] = MemoryTasks
     pause: Callable[[float], Awaitable[None]] = wait
     sender: Sender | None = None
+    uploader: Uploader | None = None
 
 
 class Mock:
@@ -77,6 +83,7 @@ class Mock:
         outside: the journal of calls without an acceptable key.
         forgotten_worlds: how many worlds went at the bound.
         on_attempt: called after every attempt to deliver a webhook.
+        coverage: counts what of the contract is exercised; None: nobody asked for it.
     """
 
     def __init__(self, document: Document, catalogue: Catalogue, settings: Settings, parts: Parts) -> None:
@@ -95,6 +102,12 @@ class Mock:
         self.on_attempt: Callable[[World, Delivery, Attempt], None] | None = None
         self._sender = parts.sender
         self._courier: Courier | None = None
+        self._on_fault: Callable[[World, Fired], None] | None = None
+        self.coverage: Coverage | None = None
+        if settings.coverage:
+            self._count_coverage()
+        self._s3: S3Uploader | None = None
+        self._uploader = parts.uploader
         if settings.allow_targets:
             _check_targets(settings.allow_targets)
         self.forgotten_worlds = 0
@@ -123,6 +136,25 @@ class Mock:
 
             self._sender = HttpSender(Targets(self.settings.allow_targets), wall=self.wall)
         return self._sender
+
+    @property
+    def uploader(self) -> Uploader | None:
+        """Puts pictures into buckets; None when no storage is set up, or what it needs is not installed."""
+        storage = self.settings.storage
+        if self._uploader is None and storage is not None:
+            from mockserver.outbound.guard import SystemResolver, Targets
+            from mockserver.storage.s3 import S3Uploader, s3_available
+
+            if s3_available():
+                targets, resolver = Targets(self.settings.allow_targets), SystemResolver()
+                self._uploader = self._s3 = S3Uploader(storage, lambda url: targets.resolve(url, resolver))
+        return self._uploader
+
+    async def aclose(self) -> None:
+        """Ends what is under way outside; for the end of the server."""
+        await self.errands.aclose()
+        if self._s3 is not None:
+            await self._s3.close()
 
     @property
     def worlds(self) -> list[World]:
@@ -184,7 +216,24 @@ class Mock:
         )
         self._owners[task.id] = world
         self._task_bytes += len(body)
+        if delivery.storage is not None and delivery.test_status is None and task.outcome is Status.SUCCEED:
+            self._await_upload(world, task)
         return task
+
+    def _count_coverage(self) -> None:
+        from mockserver.coverage.collector import Coverage
+        from mockserver.coverage.model import universe
+        from mockserver.coverage.observing import Observer
+
+        self.coverage = Coverage(universe(self.document, self.catalogue), self.catalogue)
+        observer = Observer(self.coverage)
+        self._on_fault, self.on_attempt = observer.fault, observer.attempt
+
+    def _await_upload(self, world: World, task: Task) -> None:
+        """A task whose pictures go into a bucket has not ended before they lie there (`mockserver.endings`)."""
+        if self.uploader is not None or world.faults.active:
+            task.course = task.course or Course()
+            task.course.held = True
 
     @property
     def prices(self) -> PriceTable:
@@ -227,7 +276,11 @@ class Mock:
         """What a world starts with when no scenario is asked for."""
         settings = self.settings
         return WorldSettings(
-            clock=settings.clock, fleet=settings.fleet, in_a_row=settings.in_a_row, webhooks=settings.webhooks
+            clock=settings.clock,
+            fleet=settings.fleet,
+            in_a_row=settings.in_a_row,
+            webhooks=settings.webhooks,
+            account=settings.account,
         )
 
     def _settings_of(self, key: str) -> WorldSettings:
@@ -258,6 +311,7 @@ class Mock:
             wake=self.errands.wake,
             max_deliveries=self.settings.limits.deliveries,
             replay=None if replay is None else replay.get(world_id(key), {}),
+            on_fault=self._on_fault,
         )
         self._worlds[key] = world
         return world

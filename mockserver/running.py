@@ -126,6 +126,8 @@ class Server(uvicorn.Server):
             await super().shutdown(sockets)
         finally:
             cut.cancel()
+        mock: Mock = self._app.state.mock
+        await mock.aclose()
 
     def _hang_up(self) -> None:
         for connection in list(self.server_state.connections):

@@ -9,13 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mockserver.core.clock import ClockMode
 from mockserver.core.fleet import FleetSettings
 from mockserver.faults.plan import DEFAULT_IN_A_ROW
 from mockserver.faults.scenario import Scenario
 from mockserver.faults.tape import Decisions
+from mockserver.money.account import NO_LIMITS, AccountSettings
 from mockserver.webhooks.settings import WebhookSettings
+
+if TYPE_CHECKING:
+    from mockserver.storage.s3 import StorageSettings
 
 ENV_PREFIX = "NOVITA_MOCK"
 DEFAULT_PORT = 4280
@@ -67,6 +72,9 @@ class Settings:
         replay: what a tape says happens, by world; None: rules decide.
         webhooks: how events are delivered.
         allow_targets: hosts besides loopback that may be called: names, addresses, networks, with a port or without.
+        storage: where custom storage puts pictures; None: they stay with the mock.
+        coverage: count what of the contract is exercised.
+        account: what every world's account refuses at its start.
         limits: bounds of what is held.
     """
 
@@ -84,6 +92,9 @@ class Settings:
     replay: Decisions | None = None
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     allow_targets: frozenset[str] = frozenset()
+    storage: StorageSettings | None = None
+    coverage: bool = False
+    account: AccountSettings = NO_LIMITS
     limits: Limits = field(default_factory=Limits)
 
 

@@ -42,6 +42,8 @@ def submit(call: Call) -> Task:
     pictures = SubmittedPictures(mock.inputs, mock.document.picture_limits)
     submission = _reader(operation_id)(body, _context(operation_id, mock, pictures))
     call.findings.extend(submission.findings)
+    if submission.delivery.storage is not None and mock.uploader is None:
+        call.findings.append(_not_stored(operation_id))
     kept = dump_body(body) if pictures.taken else call.body
     world, delivery = call.world, submission.delivery
     if delivery.webhook_url is not None:
@@ -77,6 +79,16 @@ def submit(call: Call) -> Task:
         if own and (effect is None or effect.kind not in LOSING):
             world.faults.answered(_digest(call))
     return task
+
+
+def _not_stored(operation_id: str) -> Finding:
+    from mockserver.storage.failures import INSTALL
+    from mockserver.storage.s3 import s3_available
+
+    text = "no storage is set up: the pictures stay with the mock, and nothing is put into the bucket; start with --s3"
+    if not s3_available():
+        text = f"{text}, and {INSTALL}"
+    return Finding(Code.NOT_SIMULATED, f"{operation_id}: extra.custom_storage", text)
 
 
 def _own_rules(call: Call, spell: Spell) -> Sequence[Armed]:

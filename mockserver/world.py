@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import blake2b
 
 from mockserver.core.agenda import Agenda
@@ -23,7 +24,7 @@ from mockserver.core.task import Delivery, Status, Task, TaskType
 from mockserver.faults.directives import Spell
 from mockserver.faults.effects import Effect
 from mockserver.faults.fate import Fate, fate_of
-from mockserver.faults.plan import DEFAULT_IN_A_ROW, Armed, FaultPlan
+from mockserver.faults.plan import DEFAULT_IN_A_ROW, Armed, FaultPlan, Fired
 from mockserver.faults.rules import Facts, Rule
 from mockserver.faults.scenario import Scenario
 from mockserver.money.account import NO_LIMITS, Account, AccountSettings
@@ -97,6 +98,7 @@ class World:
         journal: where its calls are written.
         wake: called when its agenda or its clock has changed, for somebody to carry out what is due.
         replay: effects by position, from a tape.
+        on_fault: told of every fault that happens in it.
         max_deliveries: webhook deliveries that it remembers.
 
     Attributes:
@@ -115,6 +117,7 @@ class World:
     __slots__ = (
         "_ids",
         "_initial",
+        "_on_fault",
         "_replay",
         "_settings",
         "_wake",
@@ -152,6 +155,7 @@ class World:
         journal: Journal,
         wake: Callable[[World], None] = _nobody,
         replay: Mapping[str, Effect] | None = None,
+        on_fault: Callable[[World, Fired], None] | None = None,
         max_deliveries: int = MAX_DELIVERIES,
     ) -> None:
         self.id = world_id(key)
@@ -178,6 +182,7 @@ class World:
         self._ids = ids
         self._wake = wake
         self._replay = replay
+        self._on_fault = on_fault
         self.faults = self._new_plan()
 
     @property
@@ -390,6 +395,8 @@ class World:
 
     def _new_plan(self) -> FaultPlan:
         plan = FaultPlan(self.seed, in_a_row=self._settings.in_a_row, replay=self._replay)
+        if self._on_fault is not None:
+            plan.on_fired = partial(self._on_fault, self)
         if self._settings.faults:
             plan.arm(self._settings.faults, self.clock.now_ms())
         return plan

@@ -20,7 +20,7 @@ _FORMATS = ("json", "text", "html")
 
 
 def _coverage(call: Call) -> Coverage:
-    found: Coverage | None = getattr(call.mock, "coverage", None)
+    found: Coverage | None = call.mock.coverage
     if found is None:
         raise ControlError(409, "coverage", "coverage is off; start the server with --coverage")
     return found

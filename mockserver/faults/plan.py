@@ -8,7 +8,7 @@ own history a decision fell (`result#17` is its 17th call), so other worlds cann
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mockserver.core.chance import seed_of, unit
@@ -111,11 +111,12 @@ class FaultPlan:
         active: whether anything can happen; the hot path asks nothing else.
         fired: the faults that happened, newest `MAX_FIRED` kept. total: how many in all.
         suppressed: how many did not happen because of the bound.
+        on_fired: told of every fault that happens.
     """
 
     __slots__ = (
         "_armed", "_by_request", "_by_task", "_next_id", "_replay", "_seed", "_streaks", "active", "fired", "in_a_row",
-        "suppressed", "total",
+        "on_fired", "suppressed", "total",
     )  # fmt: skip
 
     def __init__(
@@ -132,6 +133,7 @@ class FaultPlan:
         self.fired: deque[Fired] = deque(maxlen=MAX_FIRED)
         self.total = 0
         self.suppressed = 0
+        self.on_fired: Callable[[Fired], None] | None = None
         self.active = bool(replay)
 
     @property
@@ -264,16 +266,17 @@ class FaultPlan:
 
     def _happened(self, now_ms: int, point: Point, where: str, facts: Facts, rule: int | None, effect: Effect) -> None:
         self.total += 1
-        self.fired.append(
-            Fired(
-                at_ms=now_ms,
-                point=point,
-                position=where,
-                operation_id=facts.operation_id,
-                rule=rule,
-                effect=effect,
-            )
+        fired = Fired(
+            at_ms=now_ms,
+            point=point,
+            position=where,
+            operation_id=facts.operation_id,
+            rule=rule,
+            effect=effect,
         )
+        self.fired.append(fired)
+        if self.on_fired is not None:
+            self.on_fired(fired)
 
     @staticmethod
     def _streak(point: Point, facts: Facts) -> str:
