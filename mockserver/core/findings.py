@@ -7,7 +7,7 @@ texts are cut at a length, and a world holds a bounded number of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from mockserver.core.codes import CATALOGUE, About, Code, Level
@@ -41,19 +41,25 @@ class Finding:
 
 
 class Findings:
-    """Counted findings of one world, at most `limit` different ones (further ones are only counted in `dropped`)."""
+    """Counted findings of one world, at most `limit` different ones (further ones are only counted in `dropped`).
 
-    __slots__ = ("_counts", "_limit", "dropped")
+    Args:
+        limit: how many different ones are kept.
+        clean: cuts secrets out of a text; what a client sent may be quoted.
+    """
 
-    def __init__(self, limit: int = 100) -> None:
+    __slots__ = ("_clean", "_counts", "_limit", "dropped")
+
+    def __init__(self, limit: int = 100, clean: Callable[[str], str] | None = None) -> None:
         self._counts: dict[Finding, int] = {}
+        self._clean = clean
         self._limit = limit
         self.dropped = 0
 
     def add(self, findings: Iterable[Finding]) -> None:
         """Counts findings."""
         for given in findings:
-            finding = _cut(given)
+            finding = _cut(given if self._clean is None else _cleaned(given, self._clean))
             if finding in self._counts:
                 self._counts[finding] += 1
             elif len(self._counts) < self._limit:
@@ -69,6 +75,13 @@ class Findings:
         """Forgets all."""
         self._counts.clear()
         self.dropped = 0
+
+
+def _cleaned(finding: Finding, clean: Callable[[str], str]) -> Finding:
+    where, message = clean(finding.where), clean(finding.message)
+    if (where, message) == (finding.where, finding.message):
+        return finding
+    return replace(finding, where=where, message=message)
 
 
 def _cut(finding: Finding) -> Finding:

@@ -9,8 +9,9 @@ entry costs in itself), the oldest entries going first.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from mockserver.core.findings import Code, Finding
 from mockserver.core.redaction import Redactor, without_secrets
 
 __all__ = ["BODY_BYTES", "ENTRY_BYTES", "KEPT_HEADERS", "Entry", "Journal", "JournalBudget", "without_secrets"]
@@ -139,9 +140,10 @@ class Journal:
 
     Attributes:
         written: how many calls were written in all.
+        tell: is told when the key stood where it should not.
     """
 
-    __slots__ = ("_budget", "_clean_headers", "_entries", "_given_headers", "_limit", "_redactor", "written")
+    __slots__ = ("_budget", "_clean_headers", "_entries", "_given_headers", "_limit", "_redactor", "tell", "written")
 
     def __init__(self, budget: JournalBudget, limit: int = 1000, secrets: tuple[bytes, ...] = ()) -> None:
         self._entries: deque[Entry] = deque()
@@ -152,6 +154,7 @@ class Journal:
         self._given_headers: tuple[tuple[bytes, bytes], ...] | None = None
         self._clean_headers: tuple[tuple[bytes, bytes], ...] = ()
         self.written = 0
+        self.tell: Callable[[Iterable[Finding]], None] | None = None
 
     def write(
         self,
@@ -180,6 +183,7 @@ class Journal:
         doubtful = findings or status != 200
         if query and (doubtful or 38 in query or not query.startswith(b"task_id=")):
             query = redactor.query(query)
+            self._note_key(operation_id, "query")
         if request:
             if (
                 doubtful
@@ -188,6 +192,7 @@ class Journal:
                 or (redactor.rare in request and request.find(redactor.key) >= 0)
             ):
                 request, cut = redactor.request(request, BODY_BYTES)
+                self._note_key(operation_id, "body")
             elif request_bytes > BODY_BYTES:
                 request = request[:BODY_BYTES]
         if redactor.seen or 38 in answer or cut:  # only a request can have brought the key; a signed link has an &
@@ -199,7 +204,7 @@ class Journal:
             self._clean_headers = redactor.headers(headers)
             self._given_headers = headers if self._clean_headers is headers else None
         if not operation_id:  # the path of an operation is the contract's
-            path = redactor.text(path.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+            path = self.clean(path)
         entry = Entry(
             self.written,
             at_ms,
@@ -219,6 +224,17 @@ class Journal:
             self.drop_oldest()
         self._entries.append(entry)
         self._budget.charge(self, entry.size)
+
+    def clean(self, text: str) -> str:
+        """A text without the key, for whatever else is kept or printed of a call."""
+        return self._redactor.text(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+    def _note_key(self, operation_id: str, place: str) -> None:
+        if self._redactor.found:
+            self._redactor.found = False
+            if self.tell is not None:
+                message = f"the API key stood in the {place}; it belongs into the header Authorization alone"
+                self.tell([Finding(Code.KEY_IN_URL_OR_BODY, f"{operation_id}: {place}", message)])
 
     def drop_oldest(self) -> None:
         """Forgets the oldest entry, if there is one."""

@@ -70,9 +70,10 @@ class Redactor:
         key: the key; empty, so that it stands in every text, where any key is to be cut.
         rare: the byte of the key that is rarest in requests: a text without it need not be searched for the key.
         seen: whether a request ever held a key; only then can an answer echo it.
+        found: whether what was searched since it was last set to False held the world's key.
     """
 
-    __slots__ = ("_needles", "_strangers", "key", "rare", "seen")
+    __slots__ = ("_needles", "_strangers", "found", "key", "rare", "seen")
 
     def __init__(self, secrets: tuple[bytes, ...] = ()) -> None:
         self._needles = tuple(dict.fromkeys(form for one in secrets for form in _forms(one)))
@@ -80,6 +81,7 @@ class Redactor:
         self.key = b"" if self._strangers else (*self._needles, _NO_KEY)[0]
         self.rare = min(self.key or b'"', key=_COMMON.find)
         self.seen = self._strangers
+        self.found = False
 
     def request(self, body: bytes, limit: int) -> tuple[bytes, tuple[str, ...]]:
         """The beginning of a request's body without secrets, and what was cut beside the key, for `answer`.
@@ -145,9 +147,9 @@ class Redactor:
         cut: list[str] = []
         if whole:
             try:
-                found = json.loads(body)
+                found = json.loads(body, object_pairs_hook=_once)
                 clean = _value_without_secrets(found, cut.append, self._without_key)
-                if not cut:
+                if clean == found:
                     return body, ()
                 written = json.dumps(clean, ensure_ascii=False, separators=(",", ":"))
                 return written.encode("utf-8", "replace"), tuple(cut)
@@ -172,13 +174,16 @@ class Redactor:
 
     def _without_key(self, text: str) -> str:
         for needle in self._needles:
-            text = text.replace(needle.decode("utf-8", "surrogateescape"), CUT)
+            form = needle.decode("utf-8", "surrogateescape")
+            if form in text:
+                self.found = self.seen = True
+                text = text.replace(form, CUT)
         return text
 
     def _look(self, text: bytes) -> None:
         for needle in self._needles:
             if needle in text:
-                self.seen = True
+                self.found = self.seen = True
 
 
 def _kept(head: bytes, limit: int, *, whole: bool) -> bytes:
@@ -205,6 +210,14 @@ def _value_without_secrets(value: object, tell: Callable[[str], None], without_k
             tell(value)
         return _string_without_secrets(clean, tell)
     return value
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object in which every name stands once; of others only the last value would be looked at."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice")
+    return found
 
 
 def _all_told(value: object, tell: Callable[[str], None]) -> str:

@@ -57,6 +57,9 @@ def place_canaries(send: Send) -> None:
     hooked = send("POST", TXT2IMG, headers=bearer, json=txt2img({"webhook": {"url": HOOK}}))
     assert hooked.status_code == 200, hooked.text
     assert send("POST", TXT2IMG, headers=bearer, json={**txt2img(), **SECRET_BODY}).status_code == 200
+    assert send("POST", TXT2IMG, headers=bearer, json={**txt2img(), KEY: 1}).status_code == 200
+    assert send("POST", TXT2IMG, headers={**bearer, "content-type": KEY}, json=txt2img()).status_code == 200
+    assert send("POST", TXT2IMG, headers=bearer, json=txt2img(sampler_name=KEY)).status_code == 400
     assert send("POST", TXT2IMG, headers=bearer, json={"request": SECRET_BODY, **SECRET_BODY}).status_code == 400
     assert send("POST", TXT2IMG, headers=bearer, json=img2img(steps="x", password="canary-i9")).status_code == 400
     long = {**txt2img(), "filling": ["x" * 7_000], **SECRET_BODY, "more": [KEY] * 200}
@@ -104,8 +107,9 @@ def resources_shown(send: Send) -> Iterator[tuple[str, bytes]]:
     for resource in RESOURCES:
         if resource.method != "GET":
             continue
-        forms = [""] + [
-            f"?{name}={value}" for name, schema in resource.query.items() for value in schema.get("enum", ())
+        waits = "&".join(f"{name}=0" for name in resource.query if name.startswith("timeout"))
+        forms = [f"?{waits}"] + [
+            f"?{name}={value}&{waits}" for name, schema in resource.query.items() for value in schema.get("enum", ())
         ]
         for who, sent in headers.items():
             for path in _paths(resource.path, send, sent):
@@ -172,7 +176,7 @@ def test_nothing_that_a_server_shows_or_prints_holds_a_canary(log_format: str, t
     shown.update({"stdout": printed.encode(), "stderr": logged.encode()})
 
     assert logged.count("call.answered") > 20
-    assert shown[f"GET /requests.har ({KEY[:12]})"].count(b"startedDateTime") > 15
+    assert shown[f"GET /requests.har? ({KEY[:12]})"].count(b"startedDateTime") > 15
     assert {name: caught(text) for name, text in shown.items() if caught(text)} == {}
 
 
@@ -187,6 +191,8 @@ ALLOWED: Mapping[str, str] = {
     "Redactor.key": "the same",
     "Task.body": "the request, from which its pictures are drawn again: a prompt may hold anything",
     "Delivery.webhook_url": "the webhook that is still to be called, with what its receiver asks for",
+    "Delivery.url": "the same, of a delivery that may be sent again",
+    "Delivery.body": "the event as it is sent, again and again; it repeats the webhook's URL as the documents have it",
 }
 """What may hold a secret, and why. None of it is shown by any resource."""
 

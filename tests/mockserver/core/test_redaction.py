@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mockserver.core.findings import Code, Finding, Findings
 from mockserver.core.journal import BODY_BYTES, Entry, Journal, JournalBudget
 from mockserver.core.redaction import CUT, SHORTEST_SECRET, WINDOW_BYTES, without_keys, without_secrets
 from openapi.document import Document, Reading
@@ -193,6 +194,40 @@ def test_no_documented_name_is_a_secrets(document: Document) -> None:
 
     assert len(names) > 60
     assert doubtful(body) == body
+
+
+def test_a_name_that_stands_twice_hides_nothing() -> None:
+    """A reader of JSON takes the last value; the first was sent all the same."""
+    raw = b'{"api_key":"hidden","api_key":""}'
+    assert written(request=raw, findings=1).request == b'{"api_key":"...","api_key":"..."}'
+
+
+def test_a_key_in_the_wrong_place_is_told_once_a_call() -> None:
+    """The finding names the operation and the place, and never the key."""
+    told: list[Finding] = []
+    journal = Journal(JournalBudget(), secrets=(KEY.encode(),))
+    journal.tell = told.extend
+    common: dict[str, Any] = {"at_ms": 0, "method": "POST", "path": "/", "headers": (), "answer": b"", "status": 200}
+    for query, request in (
+        (b"", b'{"prompt": "a boat"}'),
+        (b"key=1", b'{"prompt": "%s"}' % KEY.encode()),
+        (b"a=%s&b=%s" % (KEY.encode(), KEY.encode()), b""),
+        (b"a=sk%2Dtest-7f3a9c21&b=1", b""),
+        (b"", b'{"\\u0073k-test-7f3a9c21": 1}'),
+        (b"a=1&b=2", b"{}"),
+    ):
+        journal.write(**common, operation_id="createTask", query=query, request=request, findings=0)
+
+    assert [finding.where.removeprefix("createTask: ") for finding in told] == ["body", "query", "query", "body"]
+    assert {finding.code for finding in told} == {Code.KEY_IN_URL_OR_BODY}
+    assert KEY not in repr(told) + repr([entry.request for entry in journal])
+
+
+def test_findings_lose_the_key_too() -> None:
+    """A field may be called like it; equal findings are still counted together."""
+    findings = Findings(clean=Journal(JournalBudget(), secrets=(KEY.encode(),)).clean)
+    findings.add([Finding(Code.TOLERATED_REQUEST, f"createTask: {KEY}", f"no field {KEY}\ud800")] * 2)
+    assert findings.counted() == [(Finding(Code.TOLERATED_REQUEST, "createTask: ...", "no field ...\ud800"), 2)]
 
 
 # Answers, queries, paths, headers
