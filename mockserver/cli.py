@@ -13,18 +13,28 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from mockserver import __version__
 from mockserver.faults.plan import DEFAULT_IN_A_ROW
 from mockserver.flags import CONFIG_NAME, flag, read_file, variables
+from mockserver.outside_flags import outside_flags, outside_settings
 from mockserver.settings import DEFAULT_PORT, Limits, Settings, unknown_variables
 
+if TYPE_CHECKING:
+    from mockserver.mock import Mock
+
+EXIT_FINDINGS = 1
 EXIT_CANNOT_START = 3
 
-ELSEWHERE = {"scenario": "mockserver.scenario_commands", "spec": "mockserver.spec_commands"}
+ELSEWHERE = {
+    "coverage": "mockserver.coverage_commands",
+    "scenario": "mockserver.scenario_commands",
+    "spec": "mockserver.spec_commands",
+    "webhook": "mockserver.webhook_commands",
+}
 """Commands by name, and the module that has each; imported when it is called."""
 
 
@@ -176,6 +186,7 @@ def _checked(ctx: click.Context, param: click.Parameter, read: Callable[[], Any]
     help="Repeats the faults of a run, as GET /__mock/tape gave them; rules do nothing then.",
 )
 @flag("--public-base-url", metavar="URL", help="Scheme and host of picture links; else those that the client called.")
+@outside_flags
 @flag("--max-worlds", type=click.IntRange(1), default=Limits().worlds, help="API keys with state; see docs/limits.md.")
 @flag("--max-tasks", type=click.IntRange(1), default=Limits().tasks, help="Tasks held, of all worlds.")
 @flag("--journal-entries", type=click.IntRange(0), default=Limits().journal_entries, help="Calls kept per world.")
@@ -195,6 +206,8 @@ def serve(
     seed: int | None,
     log_level: str,
     log_format: str,
+    coverage: bool,
+    coverage_file: Path | None,
     **options: Any,
 ) -> None:
     """Serve the mock until interrupted."""
@@ -204,7 +217,8 @@ def serve(
     configure(log_level, log_format)
     for name in unknown_variables(variables(serve)):
         click.echo(f"novita-mock: warning: {name} is set, but there is no such setting", err=True)
-    settings = _settings(keys=keys, illegal_words=illegal_words, seed=seed, **options)
+    counting = coverage or coverage_file is not None
+    settings = _settings(keys=keys, illegal_words=illegal_words, seed=seed, coverage=counting, **options)
     from mockserver.app import create_app
     from mockserver.running import CannotStart, address_of, is_loopback, listen
     from mockserver.running import serve as run
@@ -226,6 +240,20 @@ def serve(
         run(app, listening, ready, log_level=log_level)
     except CannotStart as error:
         _cannot_start(error)
+    if coverage_file is not None:
+        _write_coverage(app.state.mock, coverage_file)
+
+
+def _write_coverage(mock: Mock, path: Path) -> None:
+    from mockserver.coverage.file import write_report
+    from mockserver.coverage.wire import ReportError
+
+    assert mock.coverage is not None, "a file is written only where something was counted"
+    try:
+        write_report(mock.coverage.report(), path)
+    except ReportError as error:
+        click.echo(f"novita-mock: {error}", err=True)
+        sys.exit(EXIT_FINDINGS)
 
 
 def _cannot_start(error: Exception) -> NoReturn:
@@ -252,6 +280,7 @@ def _settings(
     max_worlds: int,
     max_tasks: int,
     journal_entries: int,
+    **outside: Any,
 ) -> Settings:
     from mockserver.core.fleet import FleetSettings
 
@@ -282,6 +311,7 @@ def _settings(
         replay=replay,
         public_base_url=public_base_url.rstrip("/") if public_base_url else None,
         limits=Limits(worlds=max_worlds, tasks=max_tasks, journal_entries=journal_entries),
+        **outside_settings(**outside),
     )
 
 

@@ -126,8 +126,9 @@ class Server(uvicorn.Server):
             await super().shutdown(sockets)
         finally:
             cut.cancel()
-        mock: Mock = self._app.state.mock
-        await mock.aclose()
+        mock: Mock | None = getattr(self._app.state, "mock", None)  # nothing is under way outside before it is built
+        if mock is not None:
+            await mock.aclose()
 
     def _hang_up(self) -> None:
         for connection in list(self.server_state.connections):
