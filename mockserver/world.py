@@ -293,7 +293,7 @@ class World:
         now_ms = clock.now_ms()
         if task.polls and now_ms - task.polled_ms < HASTY_MS and clock.mode.kind is ClockKind.REAL:
             task.hasty_polls += 1
-        if now_ms >= task.finished_ms:
+        if now_ms >= task.finished_ms and (task.course is None or not task.course.held):
             task.ended_polls += 1
         task.polls += 1
         task.polled_ms = now_ms
