@@ -24,9 +24,12 @@ from mockserver.outside_flags import outside_flags, outside_settings
 from mockserver.settings import DEFAULT_PORT, Limits, Settings, unknown_variables
 
 if TYPE_CHECKING:
+    from mockserver.faults.tape import Decisions
     from mockserver.mock import Mock
 
 EXIT_FINDINGS = 1
+MAX_UNREACHED = 10
+"""Faults of a tape that are named when they were not reached."""
 EXIT_CANNOT_START = 3
 
 ELSEWHERE = {
@@ -240,6 +243,8 @@ def serve(
         run(app, listening, ready, log_level=log_level)
     except CannotStart as error:
         _cannot_start(error)
+    if settings.replay is not None:
+        _tell_unreached(app.state.mock, settings.replay)
     if coverage_file is not None:
         _write_coverage(app.state.mock, coverage_file)
 
@@ -254,6 +259,20 @@ def _write_coverage(mock: Mock, path: Path) -> None:
     except ReportError as error:
         click.echo(f"novita-mock: {error}", err=True)
         sys.exit(EXIT_FINDINGS)
+
+
+def _tell_unreached(mock: Mock, replay: Decisions) -> None:
+    """A run that is not the one of its tape is told so."""
+    from mockserver.faults.tape import unreached
+
+    left = unreached(replay, ((world.id, world.faults.fired) for world in mock.worlds))
+    if left:
+        more = f", and {len(left) - MAX_UNREACHED} more" if len(left) > MAX_UNREACHED else ""
+        click.echo(
+            f"novita-mock: warning: {len(left)} of the tape's faults were not reached: "
+            f"{', '.join(left[:MAX_UNREACHED])}{more}",
+            err=True,
+        )
 
 
 def _cannot_start(error: Exception) -> NoReturn:

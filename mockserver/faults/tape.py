@@ -75,6 +75,22 @@ def load_tape(path: Path) -> tuple[int, Decisions]:
         raise TapeError(f"{path}: {error}") from None
 
 
+def unreached(decisions: Decisions, worlds: Iterable[tuple[str, Iterable[Fired]]]) -> list[str]:
+    """What a tape holds and a run never came to, as `WORLD submit.before#4`.
+
+    Args:
+        decisions: of the tape.
+        worlds: the fingerprint of each key, and what happened in its world.
+    """
+    happened = {world: {one.position for one in fired} for world, fired in worlds}
+    return [
+        f"{world} {position}"
+        for world, effects in decisions.items()
+        for position in effects
+        if position not in happened.get(world, ())
+    ]
+
+
 def _decisions(entries: Any, world: str) -> dict[str, Effect]:
     if not isinstance(entries, list):
         raise PlanError(("faults", world), "expected a list")
