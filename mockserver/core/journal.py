@@ -180,7 +180,8 @@ class Journal:
         # What the documented reading accepted whole holds documented names only, and none of them is a secret's. It is
         # searched when it holds the key, a slash (as a URL does) or a backslash (as escaped text does); numbers, since
         # looking for one byte is the fastest search.
-        doubtful = findings or status != 200
+        # An accepted v2 call has one finding at least, that v2 is deprecated.
+        doubtful = status != 200 or (findings and not (findings == 1 and answer.startswith(b'{"code":0,')))
         if query and (doubtful or 38 in query or not query.startswith(b"task_id=")):
             query = redactor.query(query)
             self._note_key(operation_id, "query")

@@ -40,7 +40,8 @@ _MEMBER = re.compile(
 )
 """A member in a text that is no whole JSON; a list or an object as its value reaches to the end of the text."""
 _PAIR = re.compile(rf"((?<![\w%.-])[\w%.\[\]-]{{0,100}}?(?:{_NAMES})[\w%.\[\]-]{{0,100}}=)[^&\s\"';]+", re.IGNORECASE)
-_LINK_SIGNATURE = re.compile(rb'(X-Amz-Signature=)[^&"\s]+')
+_SIGNATURE = b"X-Amz-Signature="
+_HEX_DIGITS = b"0123456789abcdef"
 
 
 def without_secrets(query: bytes) -> bytes:
@@ -104,12 +105,16 @@ class Redactor:
             limit: how many bytes are kept.
             cut: what was cut from the request; a refusal may quote it.
         """
-        head = self.text(body[: limit + WINDOW_BYTES])
+        head = body[: limit + WINDOW_BYTES]
+        if self.seen:
+            head = self.text(head)
         for one in cut:
             for form in _forms(one.encode("utf-8", "replace")):
                 head = head.replace(form, CUT.encode())
-        if b"X-Amz-Signature=" in head:
-            head = _LINK_SIGNATURE.sub(rb"\1...", head)
+        start, *rest = head.split(_SIGNATURE)
+        if rest:
+            cut_off = CUT.encode()
+            head = _SIGNATURE.join([start, *(cut_off + part.lstrip(_HEX_DIGITS) for part in rest)])
         return _kept(head, limit, whole=len(body) <= limit + WINDOW_BYTES)
 
     def query(self, query: bytes) -> bytes:
@@ -140,8 +145,8 @@ class Redactor:
 
     def _searched(self, body: bytes, *, whole: bool) -> tuple[bytes, tuple[str, ...]]:
         """A body without the values of secret names and without what URLs hold."""
-        escaped = b"\\u00" in body or b"\\/" in body
-        suspicious = escaped or b"//" in body or b"AKIA" in body or b"ASIA" in body
+        escaped = 92 in body and (b"\\u00" in body or b"\\/" in body)
+        suspicious = escaped or (47 in body and b"//" in body) or b"AKIA" in body or b"ASIA" in body
         if not suspicious and _NAME.search(body.lower()) is None:
             return body, ()
         cut: list[str] = []
