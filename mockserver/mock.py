@@ -325,6 +325,7 @@ class Mock:
             await self.courier.carry_out(world, errand)
 
     def _disown(self, world: World) -> None:
+        world.desk.clear()
         for task in world.tasks:
             if self._owners.pop(task.id, None) is not None:
                 self._task_bytes -= len(task.body)

@@ -27,7 +27,7 @@ from mockserver.webhooks.event import event_body, event_payload
 from mockserver.webhooks.inbox import PATH
 from mockserver.webhooks.judging import findings_about
 from mockserver.webhooks.opposite import opposite
-from mockserver.webhooks.signature import BadSecret, Signer, SigningUnavailable
+from mockserver.webhooks.signature import Signer, SigningUnavailable
 
 if TYPE_CHECKING:
     from mockserver.core.task import Task
@@ -39,6 +39,8 @@ EARLY_TIMEOUT_S = 60.0
 HOPELESS = frozenset({ErrorKind.REFUSED_TARGET, ErrorKind.BAD_URL, ErrorKind.BAD_REQUEST})
 """Errors that are ours and the same at every attempt."""
 SIGNATURE = "webhook-signature"
+OWN_PREFIXES = ("/__mock", "/prod/", "/v2_prod/", "/test_data/")
+"""Paths of the mock beside those of its operations."""
 
 _LOOPBACK = frozenset((*LOOPBACK, "localhost"))
 
@@ -77,9 +79,10 @@ class Courier:
         """Releases held deliveries and makes their attempts, one after the other in the order given."""
         for delivery in deliveries:
             if delivery.state is State.HELD and world.desk.is_here(delivery):
-                if delivery in world.desk.waiting:
-                    world.desk.waiting.remove(delivery)
                 delivery.note = ""
+                if delivery.busy:  # held while an attempt was under way: what that brings decides
+                    delivery.state = State.PENDING
+                    continue
                 await self.carry_out(world, world.desk.plan(delivery, world.clock.now_ms()))
 
     async def send_again(
@@ -120,11 +123,12 @@ class Courier:
 
     async def told(self, world: World, task: Task) -> None:
         """Waits until the first attempt to tell of a task's end was made, or is known not to be made now."""
+        epoch = world.desk.epoch
 
         def is_told() -> bool:
             delivery = world.desk.of_task(task.id)
-            if delivery is None:  # not yet, or the world was reset meanwhile
-                return world.tasks.get(task.id) is not task
+            if delivery is None or world.desk.epoch != epoch:  # not yet, or the world was reset meanwhile
+                return world.desk.epoch != epoch
             late = delivery.due_ms is not None and delivery.due_ms > world.clock.now_ms()
             return delivery.made > 0 or delivery.state is not State.PENDING or late
 
@@ -181,17 +185,21 @@ class Courier:
         self, world: World, delivery: Delivery, cause: Cause, body: bytes, effect: Effect | None = None
     ) -> Attempt:
         """One POST, written down and judged."""
-        async with self._lanes.turn(lane_of(delivery.url)):
-            settings, at_ms = world.settings.webhooks, world.clock.now_ms()
-            delivery.made += 1
-            number = delivery.made
-            headers = {"content-type": "application/json"}
-            try:
-                if settings.secret is not None:
-                    headers |= self._signed(settings.secret, delivery.id, body)
-                outcome = await self._outcome(world, delivery, headers, body, settings.timeout_ms / 1000)
-            except (BadSecret, SigningUnavailable) as error:
-                outcome = Outcome(error=ErrorKind.INTERNAL, message=str(error), started_ms=self._mock.wall())
+        delivery.busy += 1
+        try:
+            async with self._lanes.turn(lane_of(delivery.url)):
+                settings, at_ms = world.settings.webhooks, world.clock.now_ms()
+                delivery.made += 1
+                number = delivery.made
+                headers = {"content-type": "application/json"}
+                try:
+                    if settings.secret is not None:
+                        headers |= self._signed(settings.secret, delivery.id, body)
+                    outcome = await self._outcome(world, delivery, headers, body, settings.timeout_ms / 1000)
+                except SigningUnavailable as error:
+                    outcome = Outcome(error=ErrorKind.INTERNAL, message=str(error), started_ms=self._mock.wall())
+        finally:
+            delivery.busy -= 1
         attempt = Attempt(
             number=number,
             cause=cause,
@@ -255,7 +263,7 @@ class Courier:
         where = self._own_route(world, delivery.url)
         if where == PATH + world.id:
             return await self._to_inbox(world, delivery, headers, body, timeout_s)
-        if where is not None and not where.startswith(PATH):
+        if where is not None and not where.startswith(PATH) and self._answers(where):
             return Outcome(
                 error=ErrorKind.REFUSED_TARGET,
                 message="the mock sends no events to its own routes; the world's inbox is at " + PATH + world.id,
@@ -284,6 +292,11 @@ class Courier:
                 status, error, message = None, ErrorKind.TIMEOUT, f"no whole answer within {timeout_s:g} s"
         elapsed_ms = round((asyncio.get_running_loop().time() - began) * 1000)
         return Outcome(status=status, error=error, message=message, started_ms=started_ms, elapsed_ms=elapsed_ms)
+
+    def _answers(self, path: str) -> bool:
+        """Whether a path is one of the mock's own; a proxy may put others behind the same address."""
+        own = {operation.path for operation in self._mock.document.operations.values()}
+        return path in own or path.startswith(OWN_PREFIXES)
 
     def _own_route(self, world: World, url: str) -> str | None:
         """The path of a URL that leads to this mock under the address that its client knows; None for any other."""

@@ -32,13 +32,14 @@ class Desk:
         waiting: deliveries that let the next one of the world go first.
         forgotten: deliveries that went at the bound.
         made: how many there were in all.
+        epoch: how often it was cleared.
         inbox: takes events for tests without a receiver.
         bell: rung at every change.
     """
 
     __slots__ = (
-        "_by_id", "_by_task", "_ended", "_limit", "_seed", "bell", "forgotten", "holding", "inbox", "made", "redactor",
-        "waiting",
+        "_by_id", "_by_task", "_ended", "_limit", "_seed", "bell", "epoch", "forgotten", "holding", "inbox", "made",
+        "redactor", "waiting",
     )  # fmt: skip
 
     def __init__(self, seed: int, redactor: Redactor, limit: int = MAX_DELIVERIES) -> None:
@@ -54,6 +55,7 @@ class Desk:
         self.holding = False
         self.forgotten = 0
         self.made = 0
+        self.epoch = 0
 
     def owe(self, task: Task, now_ms: int) -> Delivery | None:
         """The delivery of a task that has ended, made once; None when it owes none, or owes it already."""
@@ -108,6 +110,7 @@ class Desk:
 
     def plan(self, delivery: Delivery, at_ms: int) -> Try:
         """The next attempt is to be made at an instant; gives the errand, and makes earlier ones stale."""
+        self._go_on(delivery)
         delivery.state = State.PENDING
         delivery.due_ms = at_ms
         delivery.turn += 1
@@ -125,6 +128,7 @@ class Desk:
 
     def hold(self, delivery: Delivery, note: str) -> None:
         """It waits until it is released."""
+        self._go_on(delivery)
         delivery.state = State.HELD
         delivery.due_ms = None
         delivery.turn += 1
@@ -140,8 +144,7 @@ class Desk:
         delivery.note = note or (delivery.note if delivery.origin is Origin.CONFLICT else "")
         if delivery.body is not None:
             delivery.task = None
-        if delivery in self.waiting:
-            self.waiting.remove(delivery)
+        self._go_on(delivery)
         if owed:
             self._ended.append(delivery)
             self._trim()
@@ -155,7 +158,8 @@ class Desk:
         self.bell.ring()
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Forgets everything; whoever waits for something here learns of it by `epoch`."""
+        self.epoch += 1
         for delivery in self:
             delivery.turn += 1
         self._by_id.clear()
@@ -166,6 +170,11 @@ class Desk:
         self.holding = False
         self.made = self.forgotten = 0
         self.bell.ring()
+
+    def _go_on(self, delivery: Delivery) -> None:
+        """It lets nobody go first any more."""
+        if delivery in self.waiting:
+            self.waiting.remove(delivery)
 
     def _make(self, **fields: object) -> Delivery:
         self.made += 1

@@ -19,7 +19,7 @@ class WebhookSettings:
         secret: signs events by Standard Webhooks; None: no signature, as documented.
 
     Raises:
-        ValueError: a number is out of its range.
+        ValueError: a number is out of its range, or the secret is none.
     """
 
     retries: int = 5
@@ -34,6 +34,10 @@ class WebhookSettings:
             raise ValueError("webhook spacing: expected one duration or more, none of them negative, as in 1s, 5s, 30s")
         if not 1 <= self.timeout_ms <= MAX_TIMEOUT_MS:
             raise ValueError(f"webhook timeout: expected 1 ms to {MAX_TIMEOUT_MS // 1000} s, came {self.timeout_ms} ms")
+        if self.secret is not None:
+            from mockserver.webhooks.signature import check_secret  # hardly any world signs
+
+            check_secret(self.secret)
 
     def wait_ms(self, tries: int) -> int | None:
         """How long after the `tries`-th attempt, from 1, the next one is made; None: that was the last."""

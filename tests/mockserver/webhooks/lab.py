@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import orjson
 
 from mockserver.outbound.sender import LOOP_HEADER
 from tests.bodies import TXT2IMG, txt2img
-from tests.conftest import Server
+from tests.conftest import BASE, Server
 from tests.mockserver.outbound.receivers import Manners, Received, Receiver, http, receiver
 
 
@@ -50,6 +52,11 @@ class Lab:
         if test_mode:
             webhook["test_mode"] = {"enabled": True, "return_task_status": test_mode}
         return self.server.submit(TXT2IMG, txt2img({"webhook": webhook, **(extra or {})}, **request))
+
+    async def ask(self, path: str, body: object) -> httpx.Response:
+        """A POST of the key's client, while the event loop runs."""
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(self.server.app), base_url=BASE) as client:
+            return await client.post(path, json=body, headers={"authorization": f"Bearer {self.server.key}"})
 
     def finish(self) -> None:
         """Moves the clock until nothing is owed."""
@@ -91,6 +98,15 @@ class Lab:
         self.run(self.server.mock.errands.aclose())
         for context in self.opened:
             self.run(context.__aexit__(None, None, None))
+
+
+async def until(holds: Callable[[], object], tries: int = 20_000) -> None:
+    """Lets the event loop go on until something holds."""
+    for _ in range(tries):
+        if holds():
+            return
+        await asyncio.to_thread(int)
+    raise AssertionError("it never came true")
 
 
 def events(receiver: Receiver) -> list[dict[str, Any]]:

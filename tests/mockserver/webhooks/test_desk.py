@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from mockserver.webhooks.inbox import MAX_EVENTS, Inbox
 from mockserver.webhooks.settings import WebhookSettings
 from tests.mockserver.webhooks.lab import Lab
 
+SECRET = "whsec_" + b64encode(bytes(32)).decode()
 NOBODY = Redactor((b"sk-nobody-at-all",))
 
 
@@ -107,6 +110,19 @@ def test_a_task_is_let_go_when_its_delivery_has_ended() -> None:
     assert delivery.task is None
 
 
+def test_whoever_lets_the_next_one_go_first_may_be_held_or_planned_all_the_same() -> None:
+    desk = Desk(1, NOBODY)
+    delivery = owed(desk, 1)
+    for what in (
+        lambda: desk.hold(delivery, ""),
+        lambda: desk.plan(delivery, 20),
+        lambda: desk.end(delivery, State.DROPPED),
+    ):
+        desk.waiting.append(delivery)
+        what()
+        assert desk.waiting == []
+
+
 def test_attempts_without_end_are_not_all_kept(make_lab: Any) -> None:
     lab: Lab = make_lab()
     receiver = lab.receiver()
@@ -142,7 +158,26 @@ def test_the_last_spacing_goes_on() -> None:
 
 
 def test_a_secret_is_in_no_text() -> None:
-    assert "whsec" not in repr(WebhookSettings(secret="whsec_x"))
+    assert "whsec" not in repr(WebhookSettings(secret=SECRET))
+
+
+def test_a_secret_that_is_none_is_told() -> None:
+    with pytest.raises(ValueError, match="expected a signing secret"):
+        WebhookSettings(secret="open sesame")
+
+
+def test_signing_needs_its_library(make_lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The attempt says what to install; nothing is sent unsigned."""
+    monkeypatch.setitem(sys.modules, "standardwebhooks", None)
+    lab: Lab = make_lab(webhooks=WebhookSettings(secret=SECRET, retries=0))
+    receiver = lab.receiver()
+    lab.submit(receiver.url)
+    lab.finish()
+    (attempt,) = lab.delivery()["history"]
+    assert "novita-mock[signing]" in attempt["message"]
+    assert (attempt["error"], attempt["answer"], receiver.received) == ("internal", None, [])
+    answer = lab.server.call("PATCH", "/__mock/worlds/current", json={"webhooks": {"secret": SECRET}})
+    assert (answer.status_code, "novita-mock[signing]" in answer.json()["detail"]) == (400, True)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -10,7 +11,8 @@ import pytest
 from mockserver.faults.tape import read_tape
 from openapi.document import Document, Reading
 from tests.bodies import TXT2IMG, txt2img
-from tests.mockserver.webhooks.lab import Lab, events, ids, tasks_told
+from tests.mockserver.outbound.receivers import hangs, http, late
+from tests.mockserver.webhooks.lab import Lab, events, ids, tasks_told, until
 
 DONE, FAILED = "TASK_STATUS_SUCCEED", "TASK_STATUS_FAILED"
 
@@ -139,6 +141,38 @@ def test_conflict_says_the_opposite_of_the_same_task(lab: Lab, first: str, docum
     task = events(receiver)[1]["payload"]
     assert bool(task["images"]) == (other == DONE)
     assert bool(task["task"]["reason"]) == (other == FAILED)
+
+
+def test_what_is_decided_while_an_attempt_is_under_way(lab: Lab) -> None:
+    """The attempt is not called back. A delay makes no sense then; a hold that is released before the end is undone."""
+    receiver = lab.receiver(manners=late(0.2, http(500)))
+    lab.submit(receiver.url, test_mode=DONE)
+    lab.run(until(lambda: receiver.received))
+    id = lab.deliveries()[0]["id"]
+    refused = lab.server.call("POST", f"/__mock/webhooks/deliveries/{id}/delay", json={"duration": 1})
+    assert (refused.status_code, "under way" in refused.json()["detail"]) == (409, True)
+    lab.do("hold")
+    assert lab.do("release")["state"] == "pending"
+    lab.do("hold")
+    lab.settle()
+    assert (lab.delivery()["state"], len(receiver.received)) == ("held", 1)
+    assert lab.delivery()["next_attempt_ms"] is None
+
+
+def test_a_reset_ends_a_submit_that_waits_for_its_event(lab: Lab) -> None:
+    """It would wait for a minute otherwise."""
+    receiver = lab.receiver(manners=hangs)
+    lab.server.control("POST", "/faults", {"point": "webhook.before_reply", "effect": "early"})
+    mock = lab.server.mock
+    world = mock.world(lab.server.key)
+
+    async def story() -> bool:
+        submitting = asyncio.ensure_future(lab.ask(TXT2IMG, txt2img({"webhook": {"url": receiver.url}})))
+        await until(lambda: receiver.received)
+        mock.reset(world)
+        return (await submitting).status_code == 200
+
+    assert lab.run(story())
 
 
 @pytest.mark.parametrize("verb", ["hold", "drop", "delay"])
