@@ -133,6 +133,8 @@ def test_a_client_that_leaves_an_unanswered_call_with_others_behind_it_is_let_go
     task_id = stage.submit()
     stage.arm(Point.RESULT, "no-answer", times=1)
     with stage.wire() as wire:
+        wire.socket.sendall(wire.request("GET", poll_ask("v3", task_id).path))
+        assert wire.look(patience_s=PATIENCE_S).ending == "silent", "it is held when the others come"
         for _ in range(3):
             wire.socket.sendall(wire.request("GET", poll_ask("v3", task_id).path))
         assert wire.look(patience_s=PATIENCE_S).ending == "silent"
@@ -174,7 +176,7 @@ def test_a_client_that_leaves_before_anything_was_done_has_made_no_task(stage: S
 def test_a_call_that_was_held_back_is_carried_out_once(stage: Stage) -> None:
     """Delays at two points and a refusal after them: each happens, findings are told once."""
     stage.arm(Point.AUTH, {"delay": "10ms"}, times=1)
-    stage.arm(Point.SUBMIT_BEFORE, {"delay": "10ms"}, times=1)
+    stage.arm(Point.SUBMIT_BEFORE, {"delay": "10ms"}, times=2)
     stage.arm(Point.SUBMIT_AFTER_COMMIT, {"status": 500}, times=1)
     body = orjson.dumps(txt2img(seed=-1, unheard_of=1))
     with stage.wire() as wire:
