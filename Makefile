@@ -51,6 +51,8 @@ generate: $(SETUP) ## write the generated files again
 	$(BIN)/python docs/make_life_cycle.py --write
 	$(BIN)/python docs/make_reference.py
 	$(BIN)/python docs/make_prices.py
+	$(BIN)/python docs/make_faults.py
+	$(BIN)/python docs/make_findings.py
 	$(BIN)/python -m tests.contract.documented_table --write
 
 generated: $(SETUP) ## look for generated files that are out of date
@@ -59,6 +61,8 @@ generated: $(SETUP) ## look for generated files that are out of date
 	$(BIN)/python docs/make_life_cycle.py --check
 	$(BIN)/python docs/make_reference.py --check
 	$(BIN)/python docs/make_prices.py --check
+	$(BIN)/python docs/make_faults.py --check
+	$(BIN)/python docs/make_findings.py --check
 	$(BIN)/python -m tests.contract.documented_table --check
 
 check: lint types generated test ## everything that CI demands

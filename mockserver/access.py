@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.findings import Code, Finding
-from mockserver.scenarios import names, scenario_of_key
+from mockserver.faults.marks import scenario_of_key
 
 REFUSED_KEY = "sk-mock-invalid"
 """Never accepted, so that a client's handling of a refused key can be tested."""
@@ -84,12 +84,19 @@ def _accepted(key: str, keys: frozenset[str], magic: bool) -> str:
     if keys and key not in keys:
         raise _refused("this server was started with a list of keys (--key), and this key is not on it")
     scenario = scenario_of_key(key) if magic else None
-    if scenario is not None and scenario not in names():
+    if scenario is not None:
+        _check_scenario(scenario)
+    return key
+
+
+def _check_scenario(name: str) -> None:
+    from mockserver.scenarios import names  # few keys name one
+
+    if name not in names():
         raise _refused(
-            f"the key asks for scenario {scenario[:40]!r}, which there is not; "
+            f"the key asks for scenario {name[:40]!r}, which there is not; "
             f"sk-mock-<world>--<scenario> takes one of {', '.join(names())}"
         )
-    return key
 
 
 def _refused(detail: str) -> Refusal:

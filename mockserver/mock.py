@@ -17,7 +17,7 @@ from mockserver.core.links import LinkSigner
 from mockserver.core.recipe import Recipe
 from mockserver.core.task import Status, Task
 from mockserver.errands import Errands
-from mockserver.faults.directives import Spell
+from mockserver.faults.marks import scenario_of_key
 from mockserver.faults.plan import Armed, Fired
 from mockserver.money.prices import PriceTable, shipped_prices
 from mockserver.parts.ids import Ids, SeededIds
@@ -25,9 +25,7 @@ from mockserver.parts.inputs import InputStore, MemoryInputs
 from mockserver.parts.renderer import ReceiptRenderer, Renderer
 from mockserver.parts.store import MemoryTasks, TaskStore
 from mockserver.parts.wall import SystemWall, wait
-from mockserver.scenarios import KEY_MARK, scenario_of_key, shipped
 from mockserver.settings import Settings
-from mockserver.staging import staged
 from mockserver.submissions.submission import Submission
 from mockserver.world import Ending, Errand, World, WorldSettings, world_id
 from openapi.catalogue import Catalogue, Kind
@@ -35,6 +33,7 @@ from openapi.document import Document
 
 if TYPE_CHECKING:
     from mockserver.coverage.collector import Coverage
+    from mockserver.faults.directives import Spell
     from mockserver.outbound.sender import Sender
     from mockserver.storage.s3 import S3Uploader
     from mockserver.storage.uploader import Uploader
@@ -286,11 +285,16 @@ class Mock:
     def _settings_of(self, key: str) -> WorldSettings:
         """What the world of a key starts with."""
         plain, scenario = self.plain_settings(), self.settings.scenario
-        if self.settings.magic and KEY_MARK in key:
-            name = scenario_of_key(key)
-            if name is not None:
-                scenario = shipped(name)
-        return plain if scenario is None else staged(scenario, plain, self.document)
+        name = scenario_of_key(key) if self.settings.magic else None
+        if name is None and scenario is None:
+            return plain
+        from mockserver.scenarios import shipped  # most servers have no scenario
+        from mockserver.staging import staged
+
+        if name is not None:
+            scenario = shipped(name)
+        assert scenario is not None, "one of the two is there"
+        return staged(scenario, plain, self.document)
 
     def _make_world(self, key: str) -> World:
         if len(self._worlds) >= self.settings.limits.worlds:
@@ -307,7 +311,7 @@ class Mock:
             wall=self.wall,
             tasks=self._new_tasks(),
             ids=self.ids,
-            journal=Journal(self.budget, self.settings.limits.journal_entries),
+            journal=Journal(self.budget, self.settings.limits.journal_entries, (key.encode(),)),
             wake=self.errands.wake,
             max_deliveries=self.settings.limits.deliveries,
             replay=None if replay is None else replay.get(world_id(key), {}),

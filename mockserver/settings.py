@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from mockserver.core.clock import ClockMode
 from mockserver.core.fleet import FleetSettings
 from mockserver.faults.plan import DEFAULT_IN_A_ROW
-from mockserver.faults.scenario import Scenario
-from mockserver.faults.tape import Decisions
 from mockserver.money.account import NO_LIMITS, AccountSettings
 from mockserver.webhooks.settings import WebhookSettings
 
 if TYPE_CHECKING:
+    from mockserver.faults.scenario import Scenario
+    from mockserver.faults.tape import Decisions
     from mockserver.storage.s3 import StorageSettings
 
 ENV_PREFIX = "NOVITA_MOCK"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
 from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
 
 from mockserver.calls import Call, dump_body, parse_body, read_body
 from mockserver.core.errors import Refusal
@@ -13,9 +14,8 @@ from mockserver.core.findings import Code, Finding
 from mockserver.core.recipe import Recipe
 from mockserver.core.task import Task
 from mockserver.faults.breaks import hides_task
-from mockserver.faults.directives import Spell
 from mockserver.faults.effects import LOSING, Effect, Kind
-from mockserver.faults.magic import spell_of
+from mockserver.faults.marks import may_ask
 from mockserver.faults.plan import Armed
 from mockserver.faults.points import Point
 from mockserver.faults.rules import Facts
@@ -26,6 +26,9 @@ from mockserver.submissions.inputs import Pictures, StoredPictures, SubmittedPic
 from mockserver.submissions.submission import Context, Reader
 from mockserver.trouble import Disturbed
 
+if TYPE_CHECKING:
+    from mockserver.faults.directives import Spell
+
 
 def submit(call: Call) -> Task:
     """Accepts a submit call: its task, source pictures kept, body with references to them.
@@ -35,10 +38,7 @@ def submit(call: Call) -> Task:
     """
     body = read_body(call)
     operation_id, mock = call.operation.operation_id, call.mock
-    spell = None
-    if mock.settings.magic:
-        inner = body.get("request")
-        spell = spell_of(body, "prompt") if inner is None else spell_of(inner, "request.prompt")
+    spell = _spell(body) if mock.settings.magic and may_ask(body.get("request") or body) else None
     pictures = SubmittedPictures(mock.inputs, mock.document.picture_limits)
     submission = _reader(operation_id)(body, _context(operation_id, mock, pictures))
     call.findings.extend(submission.findings)
@@ -89,6 +89,14 @@ def _not_stored(operation_id: str) -> Finding:
     if not s3_available():
         text = f"{text}, and {INSTALL}"
     return Finding(Code.NOT_SIMULATED, f"{operation_id}: extra.custom_storage", text)
+
+
+def _spell(body: dict[str, Any]) -> Spell | None:
+    """What a request's magic inputs ask for."""
+    from mockserver.faults.magic import spell_of  # few requests have any
+
+    inner = body.get("request")
+    return spell_of(body, "prompt") if inner is None else spell_of(inner, "request.prompt")
 
 
 def _own_rules(call: Call, spell: Spell) -> Sequence[Armed]:

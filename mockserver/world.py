@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 from mockserver.core.agenda import Agenda
 from mockserver.core.chance import mix, seed_of
@@ -21,12 +22,10 @@ from mockserver.core.journal import Journal
 from mockserver.core.recipe import Recipe
 from mockserver.core.redaction import Redactor
 from mockserver.core.task import Delivery, Status, Task, TaskType
-from mockserver.faults.directives import Spell
 from mockserver.faults.effects import Effect
 from mockserver.faults.fate import Fate, fate_of
 from mockserver.faults.plan import DEFAULT_IN_A_ROW, Armed, FaultPlan, Fired
 from mockserver.faults.rules import Facts, Rule
-from mockserver.faults.scenario import Scenario
 from mockserver.money.account import NO_LIMITS, Account, AccountSettings
 from mockserver.money.ledger import Ledger
 from mockserver.money.verdicts import Verdicts
@@ -36,6 +35,10 @@ from mockserver.watch.memory import Memory
 from mockserver.webhooks.delivery import Try
 from mockserver.webhooks.desk import MAX_DELIVERIES, Desk
 from mockserver.webhooks.settings import WebhookSettings
+
+if TYPE_CHECKING:
+    from mockserver.faults.directives import Spell
+    from mockserver.faults.scenario import Scenario
 
 HASTY_MS = 250
 """Polls of a task that follow each other faster are hasty; the official clients poll once a second."""

@@ -226,11 +226,13 @@ def files_in(wheel: zipfile.Path) -> set[str]:
 
 
 def test_the_wheel_holds_the_contract(wheel: zipfile.Path) -> None:
-    """Document, catalogue, requirements, their compiled forms and every example are inside, as they are here."""
+    """Document, catalogue, requirements, their compiled forms, examples and scenarios are inside, as they are here."""
     wanted = [
         *(ROOT / "openapi" / name for name in ("openapi.yaml", "overlay.yaml", "catalogue.yaml", "requirements.yaml")),
         *(ROOT / "openapi" / "compiled").glob("*.json"),
         *(ROOT / "openapi" / "examples").rglob("*.json"),
+        *(ROOT / "mockserver" / "scenarios").glob("*.yaml"),
+        ROOT / "mockserver" / "scenarios" / "schema.json",
     ]
     assert len(wanted) > 50
     for path in wanted:

@@ -15,13 +15,11 @@ from typing import Any
 from mockserver.core.errors import Reason, Refusal, V2Code
 from mockserver.faults.directives import SHOWN, Spell, cast
 from mockserver.faults.effects import Effect, Kind, read_effect
+from mockserver.faults.marks import CLOSING, MODEL_PREFIX, OPENING
 from mockserver.faults.options import PlanError
 from mockserver.faults.points import Point
 from mockserver.faults.rules import Match, Rule
 
-OPENING = "[[mock:"
-CLOSING = "]]"
-MODEL_PREFIX = "mock-"
 STAND_IN = "dreamshaper_8_93211.safetensors"
 """The checkpoint that draws for the reserved names."""
 ALWAYS = 1_000_000

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 SCHEMA = FOLDER / "schema.json"
 MAX_BYTES = 1024 * 1024
-KEY_PREFIX = "sk-mock-"
-"""Keys that begin so can name a scenario."""
-KEY_MARK = "--"
-"""What stands before the scenario's name in a key."""
 
 Step = str | int
 
@@ -107,13 +103,6 @@ def from_json(given: Any) -> Scenario:
         PlanError: it is not what it may be; says where.
     """
     return read_scenario(given, _in_library)
-
-
-def scenario_of_key(key: str) -> str | None:
-    """The name of the scenario that a key asks for: `slow-queue` of `sk-mock-mine--slow-queue`."""
-    if key.startswith(KEY_PREFIX) and KEY_MARK in key:
-        return key.rpartition(KEY_MARK)[2]
-    return None
 
 
 def _in_library(name: str) -> Mapping[str, Any] | None:

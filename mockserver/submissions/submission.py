@@ -10,7 +10,7 @@ from mockserver.core.errors import Reason, Refusal, V2Code
 from mockserver.core.findings import Code, Finding
 from mockserver.core.recipe import ImageType, Recipe
 from mockserver.core.task import Delivery, TaskType
-from mockserver.faults.magic import MODEL_PREFIX, STAND_IN, is_reserved, unknown_model
+from mockserver.faults.marks import MODEL_PREFIX
 from mockserver.submissions.inputs import Pictures
 from openapi.catalogue import Catalogue, Found, Kind, Model
 
@@ -94,6 +94,8 @@ class Context:
 
     def _reserved(self, name: str, where: str) -> Found | None:
         """The checkpoint that a reserved name stands for."""
+        from mockserver.faults.magic import STAND_IN, is_reserved, unknown_model  # few requests name one
+
         if is_reserved(name):
             return self.catalogue.find(STAND_IN, Kind.CHECKPOINT)
         if self.any_model:

@@ -17,6 +17,7 @@ from mockserver.app import create_app
 from mockserver.core.clock import ClockMode
 from mockserver.faults.directives import CODE_EXAMPLE, DIRECTIVES
 from mockserver.faults.magic import MODELS, SEEDS, STAND_IN
+from mockserver.faults.marks import may_ask
 from mockserver.faults.plan import MAX_REQUESTS, FaultPlan
 from mockserver.faults.points import Point
 from mockserver.faults.rules import Facts, read_rule
@@ -337,6 +338,15 @@ SEED_CHECKS: Mapping[int, Check] = {
 def test_each_reserved_seed_does_what_its_row_says(magic: Magic, seed: int) -> None:
     """A client whose prompt and model are fixed names another seed."""
     SEED_CHECKS[seed](magic, {"seed": seed})
+
+
+def test_a_request_without_magic_costs_a_glance() -> None:
+    """Every reserved name, seed and directive is found by it; any other request is none of them."""
+    assert all(may_ask({"model_name": name}) for name in MODELS)
+    assert all(may_ask({"seed": seed}) for seed in SEEDS)
+    assert all(may_ask({"prompt": f"[[mock:{one.example}]]"}) for one in DIRECTIVES.values())
+    assert not may_ask({"prompt": "a fox", "model_name": STAND_IN, "seed": -1})
+    assert not may_ask({"prompt": None, "model_name": "", "seed": None})
 
 
 def test_no_row_is_without_its_check() -> None:
