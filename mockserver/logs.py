@@ -10,6 +10,8 @@ import json
 import logging
 from typing import TYPE_CHECKING
 
+from mockserver.core.redaction import without_keys
+
 if TYPE_CHECKING:
     from mockserver.world import World
 
@@ -54,7 +56,13 @@ def log_call(method: str, path: str, status: int, world: World | None, **fields:
     """Tells a call that was answered; of its key only the label."""
     log.info(
         "call.answered",
-        extra={"method": method, "path": path, "status": status, "world": world.label if world else None, **fields},
+        extra={
+            "method": method,
+            "path": without_keys(path),
+            "status": status,
+            "world": world.label if world else None,
+            **fields,
+        },
     )
 
 

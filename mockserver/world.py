@@ -170,7 +170,8 @@ class World:
         self.clock = Clock(wall, settings.clock)
         self.fleet = Fleet(settings.fleet, self.seed)
         self.tasks = tasks
-        self.findings = Findings()
+        self.findings = Findings(clean=journal.clean)
+        journal.tell = self.findings.add
         self.journal = journal
         self.created = 0
         self.dropped = 0
