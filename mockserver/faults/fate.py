@@ -87,8 +87,6 @@ def _stuck(plan: Plan, point: Point, effect: Effect) -> Fate:
 
 
 def _fallen_back(plan: Plan, instant_ms: int, wait_ms: int) -> Fate:
-    again_ms = instant_ms + wait_ms
-    finished_ms = again_ms + plan.finished_ms - plan.started_ms
-    return Fate(
-        plan=Plan(plan.started_ms, min(finished_ms, NEVER_MS - 1)), course=Course(back_ms=instant_ms, again_ms=again_ms)
-    )
+    work_ms = plan.finished_ms - plan.started_ms
+    again_ms = min(instant_ms + wait_ms, NEVER_MS - 1 - work_ms)
+    return Fate(plan=Plan(plan.started_ms, again_ms + work_ms), course=Course(back_ms=instant_ms, again_ms=again_ms))
