@@ -33,6 +33,10 @@ _SETTINGS = closed(
             "maxItems": 64,
             "items": {"type": "number", "minimum": 0, "maximum": 100},
         },
+        "link_ttl": {
+            "description": "How long links of pictures live: whole seconds, or text such as '90s'; null: as documented.",
+            "type": ["number", "string", "null"],
+        },
         "account": ACCOUNT_SCHEMA,
         "webhooks": WEBHOOKS_SCHEMA,
     }
@@ -58,6 +62,8 @@ def describe(world: World) -> dict[str, Any]:
             "task_duration": None if fleet.task_ms is None else fleet.task_ms / 1000,
         },
         "nsfw_confidences": world.settings.nsfw_confidences,
+        "link_ttl": world.settings.link_ttl_s,
+        "scenario": None if world.settings.scenario is None else world.settings.scenario.name,
         "account": describe_account(world.account),
         "webhooks": describe_webhooks(world.settings.webhooks),
     }
@@ -83,6 +89,9 @@ def _change(call: Call) -> dict[str, Any]:
             settings = replace(settings, clock=ClockMode.parse(body["clock"]))
         if "fleet" in body:
             settings = replace(settings, fleet=_fleet(settings.fleet, body["fleet"]))
+        if "link_ttl" in body:
+            ttl = body["link_ttl"]
+            settings = replace(settings, link_ttl_s=None if ttl is None else max(1, parse_duration_ms(ttl) // 1000))
         if "account" in body:
             account = read_account(body["account"], settings.account, call.mock.document)
             settings = replace(settings, account=account)

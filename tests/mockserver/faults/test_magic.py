@@ -397,6 +397,9 @@ def test_a_prompt_comes_before_the_model_and_the_model_before_the_seed(magic: Ma
         magic.accepted(prompt="[[mock:url-ttl=7s]]", model_name="mock-expired-links.safetensors", seed=4000000403)
     )
     assert body["images"][0]["image_url_ttl"] == "7"
+    fields: dict[str, Any] = {"model_name": "mock-always-fail.safetensors", "seed": 4000000002}
+    body = magic.end(magic.accepted(prompt="[[mock:fail=said in the prompt]]", **fields))
+    assert body["task"]["reason"] == "said in the prompt"
 
 
 def test_an_escaped_bracket_is_a_bracket(magic: Magic) -> None:
@@ -563,6 +566,8 @@ def test_a_world_is_idle_again_once_a_directive_has_done_its_work(magic: Magic) 
     for _ in range(3):
         magic.post(prompt="a fox [[mock:429x2, fail, slow=3s, nsfw, url-ttl=1s]]")
     assert not plan.active
+    assert [magic.post(prompt="a fox [[mock:submit.before=503]]").status_code for _ in range(4)] == [503, 503, 503, 200]
+    assert not plan.active, "the faults in a row are counted from 0 again"
     magic.accepted(prompt="a fox [[mock:result=503]]")
     assert plan.active
 

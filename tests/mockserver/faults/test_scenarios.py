@@ -339,6 +339,7 @@ BAD = {
     ),
     "fleet speed": (HEAD + "fleet: {speed: 0}", 3, "fleet.speed: expected a number above 0, came 0"),
     "fleet list": (HEAD + "fleet: [1]", 3, "fleet: expected an object with workers, speed, task_duration, came [1]"),
+    "fleet block": (HEAD + "fleet:\n\n  - 1", 3, "fleet: expected an object with workers"),
     "nsfw": (HEAD + "nsfw_confidences: [50, 101]", 3, "nsfw_confidences[1]: expected a number from 0 to 100, came 101"),
     "nsfw none": (HEAD + "nsfw_confidences: []", 3, "expected 1 to 64 numbers from 0 to 100"),
     "ttl": (HEAD + "link_ttl: soon", 3, "link_ttl: not a duration: 'soon'"),
@@ -496,6 +497,21 @@ def test_an_account_in_trouble_refuses_every_call(make_server: Any) -> None:
     assert (answer.status_code, answer.json()["reason"]) == (403, "NEED_REAL_NAME_VERIFY")
 
 
+def test_a_world_says_its_scenario_and_takes_another_life_of_links(server: Server) -> None:
+    """PATCH /worlds/current; what is said there wins until the world is put into a scenario again."""
+    server.control("PUT", "/scenario", {"name": "expired-links"})
+    world = server.control("GET", "/worlds/current")
+    assert (world["scenario"], world["link_ttl"]) == ("expired-links", 1)
+    assert server.control("PATCH", "/worlds/current", {"link_ttl": "2m"})["link_ttl"] == 120
+    assert server.finished(TXT2IMG, txt2img())["images"][0]["image_url_ttl"] == "120"
+    old = server.submit(TXT2IMG_V2, txt2img_v2())
+    server.finish_all()
+    assert "X-Amz-Expires=120&" in server.progress(old)["data"]["imgs"][0]
+    assert server.control("PATCH", "/worlds/current", {"link_ttl": None})["link_ttl"] is None
+    answer = server.call("PATCH", "/__mock/worlds/current", json={"link_ttl": "soon"})
+    assert (answer.status_code, "not a duration: 'soon'" in answer.json()["detail"]) == (400, True)
+
+
 def test_a_key_wins_over_the_servers_scenario(make_server: Any) -> None:
     """And both come back when the world is reset."""
     server = make_server(scenario=shipped("failed-task"))
@@ -533,6 +549,10 @@ def test_a_world_is_put_into_a_scenario_and_out_again(server: Server) -> None:
         *["scenario v2-sunset"] * 3,
     ]
     assert [attempt(server) for _ in range(25)] == [200] * 25, "no rate limit any more"
+    server.control("PUT", "/clock", {"mode": "x5"})
+    server.control("PUT", "/scenario", {"name": "nsfw"})
+    assert server.control("GET", "/clock")["mode"] == "x5"
+    server.control("PUT", "/scenario", {"scenario": {"name": "mine", "description": "x", "clock": "manual"}})
     assert server.control("GET", "/clock")["mode"] == "manual"
     own = {"name": "mine", "description": "Mine.", "link_ttl": "5s", "fleet": {"task_duration": "1h"}}
     found = server.control("PUT", "/scenario", {"scenario": own})
