@@ -241,7 +241,8 @@ class Courier:
             elif delivery.state is State.PENDING:
                 next_ms = max(world.clock.now_ms(), attempt.at_ms + wait_ms)
                 self.plan(world, delivery, min(next_ms, NEVER_MS - 1))
-        world.findings.add(findings_about(delivery.shown, attempt))
+        if not (self._own_route(world, delivery.url) or "").startswith(PATH):  # an inbox does as a test tells it
+            world.findings.add(findings_about(delivery.shown, attempt))
         log.info(
             "delivery.attempted",
             extra={

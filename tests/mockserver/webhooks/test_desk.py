@@ -82,6 +82,17 @@ def test_what_is_owed_never_goes() -> None:
     assert [delivery.number for delivery in desk] == [1, 2, 3, 4]
 
 
+def test_what_ends_twice_goes_once() -> None:
+    """Given up, and then taken after all, when a test replays it."""
+    desk = Desk(1, NOBODY, limit=1)
+    delivery = owed(desk, 1)
+    desk.end(delivery, State.FAILED)
+    desk.end(delivery, State.DELIVERED)
+    for number in (2, 3):
+        desk.end(owed(desk, number), State.DELIVERED)
+    assert [one.number for one in desk] == [3]
+
+
 def test_an_errand_of_an_earlier_turn_is_stale() -> None:
     desk = Desk(1, NOBODY)
     delivery = owed(desk, 1)

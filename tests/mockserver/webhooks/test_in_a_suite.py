@@ -40,7 +40,7 @@ def test_step_by_step(novita_world: NovitaWorld) -> None:
 
 def test_advance_walks_through_the_retries(novita_world: NovitaWorld) -> None:
     novita_world.clock.freeze()
-    submit(novita_world, "http://10.0.0.1/refused")
+    submit(novita_world, "http://{}/refused".format("192.0.2.7"))
     novita_world.clock.advance("1h")
     (delivery,) = novita_world.webhooks.wait()
     assert (delivery["state"], delivery["attempts"]) == ("failed", 1)

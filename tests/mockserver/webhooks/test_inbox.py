@@ -118,6 +118,7 @@ def test_the_inbox_answers_as_it_is_told(client: httpx.Client) -> None:
     assert [one["verdict"].partition(":")[0] for one in history] == ["refused", "too late", "taken"]
     assert [one["answered"] for one in inbox(client)["events"]] == [503, 200, 200]
     assert inbox(client)["answers"] == []
+    assert client.get("/__mock/findings").json()["findings"] == [], "nobody's receiver has failed"
 
 
 def test_an_answer_that_never_comes_is_refused(client: httpx.Client) -> None:

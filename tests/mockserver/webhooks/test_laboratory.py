@@ -303,6 +303,15 @@ def test_faults_in_a_row_end_for_attempts_too(lab: Lab) -> None:
     assert lab.delivery()["state"] == "delivered"
 
 
+def test_an_attempt_without_a_fault_begins_the_row_anew(lab: Lab) -> None:
+    receiver = lab.receiver(*[400] * 5)
+    rule = {"point": "webhook.attempt", "effect": {"truncate": 0.5}, "every": 2}
+    lab.server.control("POST", "/faults", {"faults": [rule], "max_in_a_row": 1})
+    lab.submit(receiver.url)
+    lab.finish()
+    assert [bool(one["effect"]) for one in lab.delivery()["history"]] == [False, True, False, True, False, True]
+
+
 def test_an_event_may_come_before_the_answer_of_the_submit(lab: Lab) -> None:
     """The clock stands, and yet the event is there when the submit is answered."""
     receiver = lab.receiver()
