@@ -18,6 +18,7 @@ from PIL import Image
 from mockserver.faults.breaks import DEFAULT_FIELDS, EXTRA_FIELD, UNKNOWN_NUMBER, UNKNOWN_STATUS, UNKNOWN_WORD
 from mockserver.faults.effects import EFFECTS, BreakKind, Kind, WrongFile
 from mockserver.faults.points import COURSE, Point
+from tests.mockserver.faults import outside
 from tests.mockserver.faults.stage import MODELS, PATIENCE_S, Ask, Seen, Stage, poll_ask, versions_at
 
 Pair = tuple[Point, Kind]
@@ -235,7 +236,7 @@ def contract_break(stage: Stage, point: Point, version: str) -> Observed:
         seen, notes = strike(stage, point, version, {"break": kind.value})
         assert (seen.status, seen.ending) == (200, "whole")
         field = DEFAULT_FIELDS[_operation(point, version)]
-        parts.append(f"{kind.value}: {_how_broken(kind, seen.json, whole, field)}")
+        parts.append(f"{kind.value}: {how_broken(kind, seen.json, whole, field)}")
     return Observed(rule={"point": point.value, "effect": "break"}, sees=_said(f"200; {', '.join(parts)}", notes))
 
 
@@ -249,7 +250,8 @@ def _operation(point: Point, version: str) -> str:
             return "createTxt2imgTaskV2" if version == "v2" else "createTxt2imgTask"
 
 
-def _how_broken(kind: BreakKind, found: Any, whole: Any, field: str) -> str:
+def how_broken(kind: BreakKind, found: Any, whole: Any, field: str) -> str:
+    """Says how a document differs from a right one, and makes sure that it does."""
     *steps, last = field.split(".")
     if kind is BreakKind.WRAPPED:
         assert set(found) == {"code", "msg", "data"}
@@ -363,6 +365,17 @@ def _course(effect: object) -> Scene:
     return scene
 
 
+def _outside(effect: object, play: Callable[[Stage, Kind], str]) -> Scene:
+    """A scene of which somebody else sees the effect."""
+    kind = Kind(effect if isinstance(effect, str) else next(iter(effect)))  # type: ignore[call-overload]
+
+    def scene(stage: Stage, point: Point, version: str) -> Observed:
+        assert version == "v3"
+        return Observed(rule={"point": point.value, "effect": effect}, sees=play(stage, kind))
+
+    return scene
+
+
 SCENES: Mapping[Pair, Scene] = {
     **{(point, Kind.STATUS): status for point in CALLS},
     **{(point, Kind.DELAY): delay for point in CALLS},
@@ -380,18 +393,17 @@ SCENES: Mapping[Pair, Scene] = {
     **{(point, Kind.STUCK): _course("stuck") for point in COURSE},
     **{(point, Kind.VANISH): _course("vanish") for point in COURSE},
     (Point.PROGRESS, Kind.REGRESS): _course("regress"),
-}
-"""The scene of each pair."""
-
-ELSEWHERE: Mapping[Pair, str] = {
-    (Point.WEBHOOK_BEFORE_REPLY, Kind.EARLY): "tests/mockserver/webhooks",
-    **{(Point.WEBHOOK_ATTEMPT, kind): "tests/mockserver/webhooks" for kind in (
-        Kind.TRUNCATE, Kind.BREAK, Kind.LATE, Kind.DROP, Kind.HOLD, Kind.DUPLICATE, Kind.REORDER, Kind.CONFLICT,
-    )},
-    (Point.STORAGE_PUT, Kind.DELAY): "tests/mockserver/storage",
-    (Point.STORAGE_PUT, Kind.REFUSE): "tests/mockserver/storage",
+    (Point.WEBHOOK_BEFORE_REPLY, Kind.EARLY): _outside("early", lambda stage, _: outside.early(stage)),
+    **{
+        (Point.WEBHOOK_ATTEMPT, kind): _outside({"late": "30s"} if kind is Kind.LATE else kind.value, outside.attempt)
+        for kind in (
+            Kind.TRUNCATE, Kind.BREAK, Kind.LATE, Kind.DROP, Kind.HOLD, Kind.DUPLICATE, Kind.REORDER, Kind.CONFLICT,
+        )
+    },
+    (Point.STORAGE_PUT, Kind.DELAY): _outside({"delay": "2s"}, outside.put),
+    (Point.STORAGE_PUT, Kind.REFUSE): _outside("refuse", outside.put),
 }  # fmt: skip
-"""Pairs that no client of the API sees, and the tests that drive them."""
+"""The scene of each pair."""
 
 
 def observe(stage_of: Callable[[str], Stage], point: Point, kind: Kind) -> Observed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -271,6 +271,7 @@ def poll_ask(version: str, task_id: str) -> Ask:
     return Ask(path=(PROGRESS if version == "v2" else RESULT) + task_id)
 
 
-def versions_at(point: Point) -> Mapping[str, str]:
-    """The versions whose calls pass a point, and how the table calls them."""
-    return {"v3": "v3"} if point is Point.MODELS else {"v3": "v3", "v2": "v2"}
+def versions_at(point: Point) -> Sequence[str]:
+    """The versions whose calls pass a point; v2 has neither models nor webhooks nor buckets."""
+    only_v3 = (Point.MODELS, Point.WEBHOOK_BEFORE_REPLY, Point.WEBHOOK_ATTEMPT, Point.STORAGE_PUT)
+    return ("v3",) if point in only_v3 else ("v3", "v2")
