@@ -34,7 +34,7 @@ _SETTINGS = closed(
             "items": {"type": "number", "minimum": 0, "maximum": 100},
         },
         "link_ttl": {
-            "description": "How long links of pictures live: whole seconds, or text such as '90s'; null: as documented.",
+            "description": "How long links of pictures live: seconds, or text such as '90s'; null: as documented.",
             "type": ["number", "string", "null"],
         },
         "account": ACCOUNT_SCHEMA,

@@ -113,8 +113,8 @@ def _parsed(text: str, name: str) -> tuple[Any, dict[tuple[Step, ...], int]]:
     """A YAML document, and the line of everything in it."""
     import yaml  # only a server with a scenario needs it
 
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is None:
             raise ScenarioError(f"{name}:1: the file is empty; a scenario has a name and a description")
@@ -123,16 +123,15 @@ def _parsed(text: str, name: str) -> tuple[Any, dict[tuple[Step, ...], int]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ScenarioError(f"{name}:{mark.line + 1 if mark else 1}: not YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise ScenarioError(f"{name}:1: not YAML: {error}") from None
+    except yaml.reader.ReaderError as error:  # a character that YAML does not allow
+        line = text.count("\n", 0, error.position) + 1
+        raise ScenarioError(f"{name}:{line}: not YAML: {error.reason}") from None
     except RecursionError:
         raise ScenarioError(f"{name}:1: nested too deeply to be a scenario") from None
     except ValueError as error:  # such as a date that there is not
         if isinstance(error, ScenarioError):
             raise
         raise ScenarioError(f"{name}:1: not YAML: {error}") from None
-    finally:
-        loader.dispose()
 
 
 def _lines(node: yaml.Node, path: tuple[Step, ...], name: str) -> Iterator[tuple[tuple[Step, ...], int]]:

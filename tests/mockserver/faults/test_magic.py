@@ -12,11 +12,15 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mockserver.app import create_app
 from mockserver.core.clock import ClockMode
-from mockserver.faults.directives import CODE_EXAMPLE, DIRECTIVES
-from mockserver.faults.magic import MODELS, SEEDS, STAND_IN
+from mockserver.core.errors import Reason, Refusal
+from mockserver.faults.directives import CODE_EXAMPLE, DIRECTIVES, Spell
+from mockserver.faults.effects import Kind, read_effect
+from mockserver.faults.magic import MODELS, SEEDS, STAND_IN, spell_of
 from mockserver.faults.marks import may_ask
 from mockserver.faults.plan import MAX_REQUESTS, FaultPlan
 from mockserver.faults.points import Point
@@ -476,6 +480,40 @@ def test_v2_tasks_take_directives_too(magic: Magic) -> None:
     magic.server.finish_all()
     data = magic.server.progress(task_id)["data"]
     assert (data["status"], data["failed_reason"]) == (3, "out of memory")
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=30),
+            st.builds(
+                "{}{}{}".format,
+                st.sampled_from([*DIRECTIVES, "429", "x"]),
+                st.sampled_from(["", "=", "x", "=x", ":"]),
+                st.sampled_from(
+                    ["", "503", "x2", "1e999", "nan", "-1s", "9" * 30, "delay:", "break:null", "fail:a:b", "²", "٣"]
+                )
+                | st.sampled_from([kind.value for kind in Kind]),
+            ),
+        ),
+        max_size=4,
+    ).map(",".join)
+)
+def test_whatever_stands_in_the_brackets_is_read_or_refused(inside: str) -> None:
+    """Never anything else; and what is read can be written on a tape."""
+    spell = read_or_refused(f"a fox [[mock:{inside}]]")
+    for rule in spell.rules:
+        assert read_effect(orjson.loads(orjson.dumps(rule.effect.as_json())), rule.point, ()) == rule.effect
+
+
+def read_or_refused(prompt: str) -> Spell:
+    """What a prompt asks for; nothing, when it is refused as it should be."""
+    try:
+        return spell_of({"prompt": prompt}, "prompt") or Spell()
+    except Refusal as refusal:
+        if refusal.reason is not Reason.INVALID_REQUEST_BODY or len(refusal.message) > 2000:
+            raise
+    return Spell()
 
 
 # What stays as it is

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import orjson
 import pytest
 import yaml
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mockserver.cli import cli
 from mockserver.core.clock import ClockMode
@@ -53,6 +56,17 @@ def task(server: Server, task_id: str) -> dict[str, Any]:
     """`task` of a result."""
     found: dict[str, Any] = server.result(task_id)["task"]
     return found
+
+
+def values() -> st.SearchStrategy[str]:
+    """Values as YAML, nested."""
+    plain = st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.sampled_from(WORDS)
+    )
+    nested = st.recursive(
+        plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3)
+    )
+    return nested.map(lambda value: yaml.safe_dump(value, default_flow_style=True).removesuffix("\n...\n"))
 
 
 def submit(server: Server, extra: Mapping[str, Any] | None = None, **request: Any) -> str:
@@ -380,6 +394,7 @@ BEYOND_THE_SCHEMA = {
 NO_YAML = {
     "empty": ("", 1, "the file is empty"),
     "comment": ("# nothing\n", 1, "the file is empty"),
+    "control character": (HEAD + "clock: \b", 3, "special characters are not allowed"),
     "tab": ("name: mine\n\tdescription: x", 2, "not YAML"),
     "bracket": ("name: mine\nfaults: [", 2, "not YAML"),
     "twice": (HEAD + "clock: auto\nclock: real", 4, "'clock' stands here a second time"),
@@ -423,6 +438,19 @@ def test_a_file_that_is_no_yaml_is_told_with_its_line(text: str, line: int, told
     with pytest.raises(ScenarioError, match=told) as error:
         read_text(text, "mine.yaml")
     assert str(error.value).startswith(f"mine.yaml:{line}: ")
+
+
+@given(
+    st.one_of(
+        st.text(max_size=60), st.sampled_from(["", *WORDS]).flatmap(lambda word: values().map(f"{word}: {{}}".format))
+    )
+)
+def test_whatever_stands_in_a_file_is_read_or_told(text: str) -> None:
+    """Never anything else: any text, and any value behind each word."""
+    with suppress(ScenarioError):
+        read_text(text, "mine.yaml")
+    with suppress(ScenarioError):
+        read_text(HEAD + text, "mine.yaml")
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
