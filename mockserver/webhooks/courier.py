@@ -72,8 +72,14 @@ class Courier:
     async def carry_out(self, world: World, errand: Try) -> None:
         """Makes the attempt that an errand stands for, unless its turn has passed."""
         delivery = world.desk.take(errand)
-        if delivery is not None:
+        if delivery is None:
+            return
+        try:
             await self._attempt(world, delivery)
+        except Exception:
+            if delivery.state is State.PENDING and delivery.due_ms is None:  # nobody would look at it again
+                world.desk.end(delivery, State.FAILED, "the mock failed; its log tells why")
+            raise
 
     async def release(self, world: World, deliveries: Sequence[Delivery]) -> None:
         """Releases held deliveries and makes their attempts, one after the other in the order given."""

@@ -13,7 +13,7 @@ class WebhookSettings:
     """What is documented are five retries and five seconds; the spacing is ours.
 
     Attributes:
-        retries: attempts after the first that failed (WEBHOOK-012).
+        retries: attempts after the first that failed (WEBHOOK-013).
         spacing_ms: from a failed attempt to the next, by the world's clock; the last one goes on to the end.
         timeout_ms: how long a receiver may take, by the wall (WEBHOOK-010).
         secret: signs events by Standard Webhooks; None: no signature, as documented.

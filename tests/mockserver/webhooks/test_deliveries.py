@@ -14,7 +14,7 @@ from mockserver.outbound.sender import LOOP_HEADER
 from mockserver.parts.wall import SystemWall
 from mockserver.world import Ending
 from openapi.document import Document, Reading
-from tests.bodies import TXT2IMG_V2, txt2img, txt2img_v2
+from tests.bodies import TXT2IMG, TXT2IMG_V2, txt2img, txt2img_v2
 from tests.mockserver.outbound.receivers import hangs, http, resets, says
 from tests.mockserver.webhooks.lab import Lab, events, ids, tasks_told
 
@@ -25,7 +25,7 @@ DONE, FAILED = "TASK_STATUS_SUCCEED", "TASK_STATUS_FAILED"
 
 
 def test_a_finished_task_is_told_when_the_worlds_clock_gets_there(lab: Lab, document: Document) -> None:
-    """WEBHOOK-001, -006, -007: one POST of JSON in the documented form, at the task's end and not before."""
+    """WEBHOOK-003 to -008: one POST of JSON in the documented form, at the task's end and not before."""
     receiver = lab.receiver()
     task_id = lab.submit(receiver.url)
     end_ms = lab.server.control("GET", f"/tasks/{task_id}")["finished_ms"]
@@ -53,7 +53,7 @@ def test_a_finished_task_is_told_when_the_worlds_clock_gets_there(lab: Lab, docu
 
 
 def test_the_link_in_an_event_gives_the_picture(lab: Lab) -> None:
-    """WEBHOOK-006: a receiver needs nothing but the event."""
+    """A receiver needs nothing but the event."""
     receiver = lab.receiver()
     lab.submit(receiver.url, width=128, height=128)
     lab.finish()
@@ -64,7 +64,6 @@ def test_the_link_in_an_event_gives_the_picture(lab: Lab) -> None:
 
 
 def test_a_failed_task_is_told_as_failed(lab: Lab) -> None:
-    """WEBHOOK-015."""
     receiver = lab.receiver()
     task_id = lab.submit(receiver.url)
     lab.server.control("POST", f"/tasks/{task_id}/end", {"status": FAILED, "reason": "no luck"})
@@ -73,6 +72,17 @@ def test_a_failed_task_is_told_as_failed(lab: Lab) -> None:
     (event,) = events(receiver)
     assert (event["payload"]["task"]["status"], event["payload"]["task"]["reason"]) == (FAILED, "no luck")
     assert event["payload"]["images"] == []
+
+
+def test_test_mode_that_is_off_tells_the_tasks_own_outcome(lab: Lab) -> None:
+    """WEBHOOK-017."""
+    receiver = lab.receiver()
+    webhook = {"url": receiver.url, "test_mode": {"enabled": False, "return_task_status": FAILED}}
+    task_id = lab.server.submit(TXT2IMG, txt2img({"webhook": webhook}))
+    lab.settle()
+    assert receiver.received == []
+    lab.finish()
+    assert tasks_told(receiver) == [(task_id, DONE)]
 
 
 def test_a_task_that_is_ended_early_is_told_once(lab: Lab) -> None:
@@ -131,7 +141,7 @@ def test_v2_tasks_have_no_webhook(lab: Lab) -> None:
 
 @pytest.mark.parametrize(("status", "pictures"), [(DONE, 1), (FAILED, 0)])
 def test_test_mode_tells_at_once_and_does_no_work(lab: Lab, status: str, pictures: int) -> None:
-    """WEBHOOK-018, -019: both outcomes; the clock need not move."""
+    """WEBHOOK-014, -015, -020: both outcomes; the clock need not move."""
     receiver = lab.receiver()
     task_id = lab.submit(receiver.url, test_mode=status)
     lab.settle()
@@ -145,7 +155,7 @@ def test_test_mode_tells_at_once_and_does_no_work(lab: Lab, status: str, picture
 
 
 def test_an_hour_of_retries_takes_no_time(lab: Lab) -> None:
-    """WEBHOOK-012: one attempt and five retries, at the distances of the settings, on the world's clock."""
+    """WEBHOOK-012, -013: one attempt and five retries, at the distances of the settings, on the world's clock."""
     receiver = lab.receiver(*[503] * 6)
     lab.server.control("PATCH", "/worlds/current", {"webhooks": {"spacing": ["10s", "1m", "4m", "15m", "40m"]}})
     lab.submit(receiver.url)
@@ -189,7 +199,7 @@ def test_between_attempts_the_next_one_is_an_event_of_the_clock(lab: Lab) -> Non
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
 def test_every_2xx_is_a_yes(lab: Lab, status: int) -> None:
-    """WEBHOOK-011."""
+    """WEBHOOK-008."""
     receiver = lab.receiver(status)
     lab.end(lab.submit(receiver.url))
     assert lab.delivery()["state"] == "delivered"
@@ -209,7 +219,7 @@ def test_every_2xx_is_a_yes(lab: Lab, status: int) -> None:
     ids=["redirect", "500", "closed", "no-http", "reset", "hangs"],
 )
 def test_anything_else_is_a_no_and_a_finding(lab: Lab, manners: Any, error: str | None, code: Code) -> None:
-    """WEBHOOK-010, -011; a redirect is not followed."""
+    """WEBHOOK-009 to -011; a redirect is not followed."""
     receiver = lab.receiver(manners=manners)
     lab.server.control("PATCH", "/worlds/current", {"webhooks": {"timeout": "200ms"}})
     lab.end(lab.submit(receiver.url))
@@ -230,6 +240,7 @@ def test_nobody_listening_is_tried_again(lab: Lab) -> None:
     delivery = lab.delivery()
     assert (delivery["state"], delivery["attempts"]) == ("failed", 6)
     assert {attempt["error"] for attempt in delivery["history"]} == {"connect"}
+    assert lab.server.result(delivery["task_id"])["task"]["status"] == DONE, "polling goes on working (WEBHOOK-018)"
 
 
 @pytest.mark.parametrize(
@@ -296,7 +307,7 @@ def test_a_receivers_answer_is_kept_without_secrets(lab: Lab) -> None:
 
 
 def test_an_event_is_signed_when_a_secret_is_set(lab: Lab) -> None:
-    """Nothing documents a signature (WEBHOOK-017): it is an offer. Receivers judge its time by their own clock."""
+    """Nothing documents a signature: it is an offer. Receivers judge its time by their own clock."""
     secret = "whsec_" + b64encode(bytes(range(32))).decode()
     receiver = lab.receiver(500)
     assert lab.server.control("PATCH", "/worlds/current", {"webhooks": {"secret": secret}})["webhooks"]["signed"]
@@ -313,10 +324,13 @@ def test_an_event_is_signed_when_a_secret_is_set(lab: Lab) -> None:
     assert receiver.received[0].headers["webhook-signature"] not in shown
 
 
-def test_an_unsigned_event_carries_no_such_header(lab: Lab) -> None:
+def test_an_event_carries_no_signature_and_no_key(lab: Lab) -> None:
+    """WEBHOOK-019."""
     receiver = lab.receiver()
     lab.end(lab.submit(receiver.url))
-    assert not any(name.startswith("webhook-") for name in receiver.received[0].headers)
+    (sent,) = receiver.received
+    assert not any(name.startswith("webhook-") for name in sent.headers)
+    assert lab.server.key not in str(sent)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from mockserver.webhooks.delivery import KEPT_ATTEMPTS, Delivery, State, Try
 from mockserver.webhooks.desk import Desk
 from mockserver.webhooks.inbox import MAX_EVENTS, Inbox
 from mockserver.webhooks.settings import WebhookSettings
-from tests.mockserver.webhooks.lab import Lab
+from tests.mockserver.outbound.receivers import hangs
+from tests.mockserver.webhooks.lab import Lab, until
 
 SECRET = "whsec_" + b64encode(bytes(32)).decode()
 NOBODY = Redactor((b"sk-nobody-at-all",))
@@ -159,7 +160,7 @@ def test_the_inbox_is_bounded() -> None:
     ("tries", "wait_ms"), [(1, 1_000), (2, 5_000), (3, 30_000), (4, 120_000), (5, 600_000), (6, None)]
 )
 def test_the_spacing_that_comes_with_it(tries: int, wait_ms: int | None) -> None:
-    """WEBHOOK-012: five retries."""
+    """WEBHOOK-013: five retries."""
     assert WebhookSettings().wait_ms(tries) == wait_ms
 
 
@@ -226,6 +227,47 @@ def test_a_bell_wakes_whoever_waits() -> None:
 
 def test_a_bell_that_nobody_rings_is_waited_for_so_long() -> None:
     assert asyncio.run(Bell().wait_until(lambda: False, 0.01)) is False
+
+
+def test_a_failure_of_our_own_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    """The delivery does not stay pending without anybody who would go on with it."""
+
+    def broken(*_: object) -> bytes:
+        raise RuntimeError("a bug")
+
+    receiver = lab.receiver()
+    monkeypatch.setattr("mockserver.webhooks.courier.event_body", broken)
+    lab.submit(receiver.url)
+    lab.finish()
+    delivery = lab.delivery()
+    assert (delivery["state"], delivery["body"], delivery["attempts"]) == ("failed", None, 0)
+    assert "its log tells why" in delivery["note"]
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["errand.failed"]
+
+
+def test_attempts_are_told_to_an_observer(lab: Lab) -> None:
+    """With what they led to."""
+    receiver = lab.receiver(500)
+    seen: list[tuple[str, int, bool, str]] = []
+    lab.server.mock.on_attempt = lambda world, delivery, attempt: seen.append(
+        (world.id, attempt.number, attempt.ok, delivery.state.value)
+    )
+    lab.submit(receiver.url)
+    lab.finish()
+    id = lab.server.mock.world(lab.server.key).id
+    assert seen == [(id, 1, False, "pending"), (id, 2, True, "delivered")]
+
+
+@pytest.mark.parametrize("path", ["/worlds/current", "/reset", "/reset?all=true"])
+def test_a_world_may_go_while_its_event_is_on_its_way(lab: Lab, path: str) -> None:
+    receiver = lab.receiver(manners=hangs)
+    lab.submit(receiver.url, test_mode="TASK_STATUS_SUCCEED")
+    lab.run(until(lambda: receiver.received))
+    answer = lab.server.call("DELETE" if path == "/worlds/current" else "POST", f"/__mock{path}")
+    assert answer.status_code == 200
+    lab.settle()
+    assert lab.deliveries() == []
+    assert len(receiver.received) == 1
 
 
 def test_the_sender_is_a_part(document: Any) -> None:

@@ -121,6 +121,17 @@ def test_the_inbox_answers_as_it_is_told(client: httpx.Client) -> None:
     assert client.get("/__mock/findings").json()["findings"] == [], "nobody's receiver has failed"
 
 
+@pytest.mark.parametrize("clock", ["auto", "real", "x1000"])
+def test_on_a_clock_that_runs_events_come_by_themselves(client: httpx.Client, clock: str) -> None:
+    """Nobody moves anything: the end and the retries ring by themselves."""
+    settings = {"webhooks": {"spacing": ["10ms"]}, "fleet": {"task_duration": "100ms"}, "clock": clock}
+    client.patch("/__mock/worlds/current", json=settings).raise_for_status()
+    url = client.put("/__mock/webhooks/inbox", json={"answers": [{"status": 500}] * 2}).raise_for_status().json()["url"]
+    submit(client, url)
+    found = wait(client, count=3, timeout=30)
+    assert [one["answered"] for one in found["events"]] == [500, 500, 200]
+
+
 def test_an_answer_that_never_comes_is_refused(client: httpx.Client) -> None:
     answer = client.put("/__mock/webhooks/inbox", json={"answers": [{"delay": "3m"}]})
     assert (answer.status_code, "120 s" in answer.json()["detail"]) == (400, True)
