@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 EARLY_TIMEOUT_S = 60.0
 """How long a submit waits at most for the event that is to come before its answer."""
+REORDER_MS = 60_000
+"""How long a delivery waits at most for one that goes before it, by the world's clock."""
 HOPELESS = frozenset({ErrorKind.REFUSED_TARGET, ErrorKind.BAD_URL, ErrorKind.BAD_REQUEST})
 """Errors that are ours and the same at every attempt."""
 SIGNATURE = "webhook-signature"
@@ -157,7 +159,8 @@ class Courier:
                 self.plan(world, delivery, min(world.clock.now_ms() + effect.time_ms(), NEVER_MS - 1))
                 return
             case Kind.REORDER if not desk.waiting:  # else it is the one that another waits for
-                desk.hold(delivery, "waits until the next one of its world has been sent")
+                delivery.note = "lets the next one of its world go first"
+                self.plan(world, delivery, min(world.clock.now_ms() + REORDER_MS, NEVER_MS - 1))
                 desk.waiting.append(delivery)
                 return
         delivery.note = "" if delivery.origin is Origin.TASK else delivery.note
@@ -172,7 +175,10 @@ class Courier:
             return
         if effect is not None and effect.kind is Kind.CONFLICT:
             self.contradict(world, delivery)
-        await self.release(world, behind)
+        for other in behind:
+            if other in desk.waiting:
+                _withdraw(world, other)
+                await self.carry_out(world, desk.plan(other, world.clock.now_ms()))
 
     def _decided(self, world: World, delivery: Delivery, tries: int) -> Effect | None:
         """What the fault plan does to a try; it is asked once for each."""

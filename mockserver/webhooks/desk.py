@@ -122,6 +122,7 @@ class Desk:
         delivery = self._by_id.get(errand.delivery_id)
         if delivery is None or delivery.turn != errand.turn or delivery.state is not State.PENDING:
             return None
+        self._go_on(delivery)
         delivery.due_ms = None
         delivery.turn += 1
         return delivery

@@ -267,6 +267,24 @@ def test_the_fault_plan_reorders(lab: Lab) -> None:
     assert [task for task, _ in tasks_told(receiver)] == [two, one, four, three]
 
 
+def test_nobody_waits_for_ever_for_the_next_one(lab: Lab) -> None:
+    receiver = lab.receiver()
+    lab.arm("reorder")
+    task_id = lab.submit(receiver.url)
+    lab.end(task_id)
+    assert (receiver.received, lab.delivery()["state"]) == ([], "pending")
+    lab.finish()
+    delivery = lab.delivery()
+    assert (delivery["state"], delivery["note"]) == ("delivered", "")
+    assert delivery["history"][0]["at_ms"] - delivery["owed_since_ms"] == 60_000
+
+    first, second = lab.submit(receiver.url), lab.submit(receiver.url)
+    lab.end(first)
+    lab.end(second)
+    assert [task for task, _ in tasks_told(receiver)] == [task_id, second, first]
+    assert lab.server.control("GET", "/clock")["next_event_ms"] is None
+
+
 def test_the_fault_plan_contradicts(lab: Lab) -> None:
     receiver = lab.receiver()
     lab.arm("conflict")
