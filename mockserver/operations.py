@@ -74,6 +74,7 @@ def _progress(call: Call, task: Task, now_ms: int, previews: Sequence[str]) -> A
 def list_models(call: Call) -> Answer:
     """GET /v3/model: a page of the catalogue; a cursor is `c_` and an offset (C42)."""
     values = read_query(call)
+    start = _offset(values.get("pagination.cursor") or "")
     if call.world.faults.active:
         call.trouble(Point.MODELS, Facts(operation_id=call.operation.operation_id))
     visibility, source = values.get("filter.visibility"), values.get("filter.source")
@@ -85,7 +86,6 @@ def list_models(call: Call) -> Answer:
         query=values.get("filter.query") or None,
         is_inpainting=values.get("filter.is_inpainting"),
     )
-    start = _offset(values.get("pagination.cursor") or "")
     end = start + (values.get("pagination.limit") or DEFAULT_PAGE)
     return {
         "models": [model.as_wire() for model in found[start:end]],

@@ -107,7 +107,7 @@ class World:
     Attributes:
         account: what is left of its balance and of its minute.
         agenda: what it owes the outside.
-        calls: how many calls of operations its key has made.
+        calls: how many calls of operations and picture downloads it has seen; the tape counts by it.
         desk: its webhook deliveries.
         faults: what goes wrong.
         link_ttl_s: how long links of its pictures live; None: as documented.

@@ -232,6 +232,6 @@ def test_a_task_that_will_fail_half_way_shows_half_of_its_work() -> None:
 
 
 def test_a_fall_into_a_queue_without_end_ends_with_time() -> None:
-    task = live(PLAN, {Point.PROGRESS: {"regress": {"wait": "400000w"}}}).task
+    task = live(PLAN, {Point.PROGRESS: {"regress": {"wait": "418000w"}}}).task
     assert task.course is not None
     assert task.course.again_ms < task.finished_ms < NEVER_MS
