@@ -133,9 +133,14 @@ def _none(name: str, value: str | None) -> None:
 def _time(name: str, value: str | None) -> float | str:
     """A time as effects take it."""
     text = _needed(name, value, f"{name}=TIME, as in {name}=30s")
-    time = float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else text
+    time = _as_time(text)
     _option(name, duration().read, time)
     return time
+
+
+def _as_time(text: str) -> float | str:
+    """Seconds as a number, anything else as it stands."""
+    return float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else text
 
 
 def _option(name: str, read: Callable[[Any], Any], value: Any) -> Any:
@@ -194,11 +199,11 @@ def _read_effect(text: str, words: Mapping[str, str]) -> tuple[Any, int | None]:
 def _as_value(name: str, option: str) -> object:
     """An option's text as the kind's main option takes it."""
     about = next((about for kind, about in EFFECTS.items() if kind.value == name), None)
-    wanted = about.options[about.main].schema.get("type") if about is not None and about.main else None
+    wanted = about.options[about.main].schema.get("type", "time") if about is not None and about.main else ""
     if name == Kind.STATUS.value and not option.isdigit():
         return {"reason": option}
     try:
-        return {"integer": int, "number": float}.get(str(wanted), str)(option)
+        return {"integer": int, "number": float, "time": _as_time}.get(wanted, str)(option)
     except ValueError:
         return option  # the reader of effects says what it expected
 

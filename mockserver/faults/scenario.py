@@ -241,7 +241,7 @@ def scenario_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "required": ["name", "description"],
         "properties": {
-            **{name: {"description": what, **kind.schema} for name, (kind, what) in _PLAIN.items()},
+            **{name: {**kind.schema, "description": what} for name, (kind, what) in _PLAIN.items()},
             "faults": {"type": "array", "maxItems": 1000, "items": _shared(rule_schema(), effects)},
             "fleet": {"description": "How fast tasks are.", **_closed(_FLEET)},
             "nsfw_confidences": {
@@ -438,6 +438,6 @@ def _whole_seconds(ms: Value) -> int:
 
 
 def _closed(options: Options, *required: str, **more: Mapping[str, Any]) -> dict[str, Any]:
-    properties = {name: {"description": what, **kind.schema} for name, (kind, what) in options.items()}
+    properties = {name: {**kind.schema, "description": what} for name, (kind, what) in options.items()}
     found: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": {**properties, **more}}
     return {**found, "required": list(required)} if required else found

@@ -386,6 +386,21 @@ def test_the_last_item_of_a_name_wins(magic: Magic, prompt: str, reason: str) ->
     assert magic.end(magic.accepted(prompt=prompt))["task"]["reason"] == reason
 
 
+def test_an_effect_takes_its_main_option_behind_a_colon(magic: Magic) -> None:
+    """Times with a unit or in seconds, words, reasons, shares; how often stands last."""
+    task_id = magic.accepted(prompt="a fox [[mock:result=delay:2x1]]")
+    magic.poll(task_id)
+    assert magic.waits == [2.0]
+    answer = magic.poll(magic.accepted(prompt="a fox [[mock:result=status:GET_RESULT_FAILED]]"))
+    assert (answer.status_code, answer.json()["reason"]) == (500, "GET_RESULT_FAILED")
+    assert magic.poll(magic.accepted(prompt="[[mock:result=break:null]]")).json()["task"]["status"] is None
+    assert magic.end(magic.accepted(prompt="[[mock:finish=fail:no memory]]"))["task"]["reason"] == "no memory"
+    [image] = magic.end(magic.accepted(prompt="[[mock:download=wrong-file:html]]"))["images"]
+    assert magic.server.download(image["image_url"]).headers["content-type"].startswith("text/html")
+    magic.accepted(prompt="[[mock:webhook=dup:3]]")
+    assert magic.decides(Point.WEBHOOK_ATTEMPT, 5) == "duplicate 3"
+
+
 def test_several_directives_act_together(magic: Magic) -> None:
     """Two refusals, a longer wait, links that end, all of one prompt."""
     fields: dict[str, Any] = {"prompt": "a fox [[mock:429,503,queue=60]] [[mock:url-ttl=5s]]"}
