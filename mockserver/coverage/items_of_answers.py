@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from mockserver.core.task import TRANSITIONS, Status
+from mockserver.core.task import TRANSITIONS, Event, Status
 from mockserver.coverage.fields import Field, Schema, referred
 from mockserver.coverage.item import Dimension, Item, make_item
 from openapi.document import Document, Operation
@@ -120,10 +120,11 @@ def transitions(states: Mapping[str, Mapping[str | int, str]], v2_status: Mappin
 
 
 def _ahead(status: Status) -> set[Status]:
-    """The other states that a task may be in later."""
+    """The other states that a task may be in later; falling back is none of the contract's."""
     found, fresh = {status}, {status}
     while fresh:
-        fresh = {then for one in fresh for then in TRANSITIONS[one].values()} - found
+        ways = (way for one in fresh for way in TRANSITIONS[one].items())
+        fresh = {then for event, then in ways if event is not Event.FELL_BACK} - found
         found |= fresh
     return found - {status}
 

@@ -124,6 +124,9 @@ def test_nothing_leads_out_of_an_end_and_nothing_to_itself(everything: Universe)
 
 def test_a_client_may_look_away_while_a_state_passes(everything: Universe) -> None:
     assert "transitions:v3:TASK_STATUS_QUEUED->TASK_STATUS_SUCCEED" in everything.places
+    assert (
+        "transitions:v3:TASK_STATUS_PROCESSING->TASK_STATUS_QUEUED" not in everything.places
+    )  # only a fault does that
 
 
 def test_every_effect_that_makes_sense_at_a_point_is_an_item(document: Document) -> None:
