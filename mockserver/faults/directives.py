@@ -203,9 +203,13 @@ def _as_value(name: str, option: str) -> object:
     if name == Kind.STATUS.value and not option.isdigit():
         return {"reason": option}
     try:
-        return {"integer": int, "number": float, "time": _as_time}.get(wanted, str)(option)
+        return _CONVERTED.get(wanted, str)(option)
     except ValueError:
         return option  # the reader of effects says what it expected
+
+
+_CONVERTED: Mapping[str, Callable[[str], object]] = {"integer": int, "number": float, "time": _as_time}
+"""From the text of an option, by the type of its schema; a time has none."""
 
 
 def _likely(point: Point) -> str:

@@ -172,7 +172,7 @@ def test_bad_usage_is_exit_code_2_with_a_sentence(tmp_path: Path, arguments: lis
     [
         ("a: [", "not YAML"),
         ("- 1", "name: value"),
-        ("colour: red", "unknown setting colour; known: any-model, clock"),
+        ("colour: red", "unknown setting colour; known: allow-target, any-model"),
         ("port:", "port has no value"),
         ("port: many", "is not a valid integer"),
     ],
