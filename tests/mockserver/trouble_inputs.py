@@ -19,11 +19,14 @@ SMALL: Mapping[str, Any] = {"width": 128, "height": 128, "steps": 5}
 
 Json = dict[str, Any]
 
+_POINTS = [*(point for point in Point if point is not Point.AUTH), Point.WEBHOOK_ATTEMPT, *Point]
+"""Where something happens; less often at the one that stands before all others."""
+
 
 @st.composite
 def rules(draw: st.DrawFn) -> Json:
     """A rule that may well strike, of any point and any effect that makes sense there."""
-    point = draw(st.sampled_from(Point))
+    point = draw(st.sampled_from(_POINTS))
     kind = draw(st.sampled_from(effects_at(point)))
     effect = _short(kind) if draw(st.booleans()) else draw(effects(point))
     triggers = st.fixed_dictionaries(
@@ -47,8 +50,12 @@ def rules(draw: st.DrawFn) -> Json:
             ),
         },
     )
-    wanted = draw(st.sampled_from([True, False, False]))
-    return {"point": point.value, "effect": _in_few_pieces(effect), **(draw(triggers) if wanted else {})}
+    found = {"point": point.value, "effect": _in_few_pieces(effect)}
+    if draw(st.sampled_from([True, False, False])):
+        found |= draw(triggers)
+    if point in _GATES and draw(st.sampled_from([True, True, False])):
+        found["times"] = draw(st.integers(1, 3))  # else nothing comes behind it
+    return found
 
 
 def _short(kind: Kind) -> Any:
@@ -61,6 +68,9 @@ def _in_few_pieces(effect: Any) -> Any:
     if isinstance(effect, dict) and isinstance(options := effect.get(Kind.DRIBBLE.value), dict) and "pieces" in options:
         return {Kind.DRIBBLE.value: {**options, "pieces": 3}}
     return effect
+
+
+_GATES = (Point.AUTH, Point.SUBMIT_BEFORE)
 
 
 DIRECTIVES = (
@@ -84,7 +94,7 @@ def submits(draw: st.DrawFn, key: str) -> tuple[str, Json]:
     if path == IMG2IMG_V2:
         return path, img2img_v2(prompt=prompt, **SMALL)
     extra: Json = {}
-    if draw(st.booleans()):
+    if draw(st.sampled_from([True, True, False])):
         extra["webhook"] = {"url": RECEIVERS + key}
         if draw(st.sampled_from([True, False, False, False])):
             status = draw(st.sampled_from(["TASK_STATUS_SUCCEED", "TASK_STATUS_FAILED"]))
