@@ -65,14 +65,15 @@ _INTACT_BYTES = 32
 """A corrupt file begins as its format does: only who decodes it notices."""
 _CORRUPT_EVERY = 64
 
+_PLACE = "picture link"
+"""What findings call an answer that is of no operation."""
+
 _KEY_SENT = Finding(
     Code.KEY_SENT_TO_IMAGE_HOST,
     "header Authorization",
     "the API key was sent with a picture download; links need no key, and the host is another party's",
 )
-_EXPIRED = Finding(
-    Code.EXPIRED_LINK, "picture link", "a picture was asked for after its link had ended; ask the result again"
-)
+_EXPIRED = Finding(Code.EXPIRED_LINK, _PLACE, "a picture was asked for after its link had ended; ask the result again")
 
 
 class Pictures:
@@ -119,15 +120,23 @@ async def _serve(request: Request, mock: Mock, task_id: str) -> Response | Troub
         return response
     world.calls += 1
     findings = [_KEY_SENT] if "authorization" in request.headers else []
-    outcome = await _picture(request, mock, world, task, findings)
-    _remember(request, mock, world, task, outcome, expired=_EXPIRED in findings)
+    struck: list[Effect] = []
+    outcome = await _picture(request, mock, world, task, findings, struck)
+    _remember(request, mock, world, task, outcome, struck, expired=_EXPIRED in findings)
     world.findings.add(findings)
     _write(mock, world, request, _status_of(outcome), findings)
     return outcome
 
 
 def _remember(
-    request: Request, mock: Mock, world: World, task: Task, outcome: Response | Troubled, *, expired: bool
+    request: Request,
+    mock: Mock,
+    world: World,
+    task: Task,
+    outcome: Response | Troubled,
+    struck: Sequence[Effect],
+    *,
+    expired: bool,
 ) -> None:
     """What a download says of its client, and of the contract."""
     status, coverage = _status_of(outcome), mock.coverage
@@ -136,15 +145,22 @@ def _remember(
         coverage.saw_download(version, LinkOutcome.EXPIRED, world=world.id)
     if index is None or request.method != "GET":
         return
-    if status in (200, 206, 304) and (isinstance(outcome, Response) or outcome.effect.kind not in LOSING):
+    if status == 304 or (status in (200, 206) and not any(_spoils(effect) for effect in struck)):
         task.fetched += 1
         world.memory.refused.pop((task.id, index), None)
         if coverage is not None:
             kind = task.delivery.image_type.value
             coverage.saw_download(version, LinkOutcome.OPENED, image_type=kind, world=world.id)
     else:
-        how = str(outcome.effect) if isinstance(outcome, Troubled) else f"status {status}"
+        how = str(struck[0]) if status in (0, 200, 206) else f"status {status}"
         world.memory.download_failed(task.id, index, how)
+
+
+def _spoils(effect: Effect) -> bool:
+    """Whether an effect keeps the picture from the client, be it by another file in its place."""
+    return effect.kind in LOSING or (
+        effect.kind is Kind.WRONG_FILE and effect.text("kind") != WrongFile.CONTENT_TYPE.value
+    )
 
 
 def _status_of(outcome: Response | Troubled) -> int:
@@ -155,8 +171,9 @@ def _status_of(outcome: Response | Troubled) -> int:
 
 
 async def _picture(
-    request: Request, mock: Mock, world: World, task: Task, findings: list[Finding]
+    request: Request, mock: Mock, world: World, task: Task, findings: list[Finding], struck: list[Effect]
 ) -> Response | Troubled:
+    """The answer of a link; what is found goes to `findings`, what happens to it to `struck`."""
     now_ms, number = world.clock.now_ms(), world.calls
     path: str = request.scope["path"]
     try:
@@ -175,11 +192,14 @@ async def _picture(
         effect = world.faults.decide(Point.DOWNLOAD, str(number), facts, now_ms)
         if effect is None:
             world.faults.passed(Point.DOWNLOAD, facts)
+        else:
+            struck.append(effect)
+    held = partial(world.memory.waited_long, _PLACE)
     if effect is not None and effect.kind is Kind.STATUS:
         return _status(effect, path)
     seed = mix(world.seed, number)
     if effect is not None and not EFFECTS[effect.kind].needs_answer:
-        return Troubled(None, effect, seed=seed)
+        return Troubled(None, effect, seed=seed, on_held=held)
     data = mock.cached_picture(task, index)
     if data is None:
         recipe = recipe_of(task, mock)
@@ -191,7 +211,7 @@ async def _picture(
     if effect.kind is Kind.WRONG_FILE:
         return _wrong_file(request, data, task, effect, mix(mix(world.seed, task.number), index))
     response = _file(request, data, task, media_type)
-    return Troubled((response.status_code, response.raw_headers, bytes(response.body)), effect, seed=seed)
+    return Troubled((response.status_code, response.raw_headers, bytes(response.body)), effect, seed=seed, on_held=held)
 
 
 def _status(effect: Effect, path: str) -> Response:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
@@ -32,6 +33,7 @@ from mockserver.logs import log, log_call
 from mockserver.operations import HANDLERS, Answer, Handler, check_handlers
 from mockserver.prefer import APPLIED, preferred
 from mockserver.trouble import Disturbed, Outcome, Sent, Troubled, send_outcome, status_answer
+from mockserver.watch.memory import Wait
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -144,6 +146,8 @@ class Contract:
         try:
             world = self._mock.world(self._heads.key(headers, operation, findings))
             world.calls += 1
+            if world.memory.waits:
+                world.memory.called(operation.operation_id, world.clock.now_ms(), self._mock.wall())
             call = self._call(world, operation, headers, query, body, findings, scheme, server)
             if world.faults.active:
                 call.trouble(Point.AUTH, Facts(operation_id=operation.operation_id))
@@ -250,6 +254,8 @@ class Contract:
             v2 = operation.version == "v2"
             status = 200 if v2 else refusal.status
             further = tuple((name.lower().encode(), value.encode()) for name, value in refusal.headers.items())
+            if further and world is not None:
+                self._note_wait(operation, world, further)
             told = refusal.v2_body() if v2 else refusal.v3_body()
         if call is not None and world is not None and world.faults.active and not call.settled:
             world.faults.passed(Point.RESULT, Facts(operation_id=operation.operation_id))
@@ -277,6 +283,7 @@ class Contract:
             return self._finish(operation, world, headers, call.query, call.body, call.findings, told)
         if effect.kind is Kind.STATUS:
             status, given, wire = status_answer(effect, version=operation.version)
+            self._note_wait(operation, world, given)
             given.append((b"content-length", b"%d" % len(wire)))
             if isinstance(told, Disturbed) and told.preferred:
                 given.append((APPLIED, b"code=%d" % status))
@@ -290,7 +297,12 @@ class Contract:
         else:
             self._write_down(operation, world, headers, call.query, call.body, call.findings, 0, b"", [])
         return Troubled(
-            sent, effect, seed=mix(world.seed, call.number), on_gone=call.on_gone, before=call.before_answer
+            sent,
+            effect,
+            seed=mix(world.seed, call.number),
+            on_gone=call.on_gone,
+            on_held=partial(world.memory.waited_long, operation.operation_id),
+            before=call.before_answer,
         )
 
     def _hold_back(self, call: Call, headers: Mapping[bytes, bytes], waiting: Disturbed) -> Troubled:
@@ -318,7 +330,15 @@ class Contract:
             if on_gone is not None:
                 on_gone()
 
-        return Troubled(None, waiting.effect, seed=0, on_gone=left, then=carry_out)
+        held = partial(call.world.memory.waited_long, operation.operation_id)
+        return Troubled(None, waiting.effect, seed=0, on_gone=left, on_held=held, then=carry_out)
+
+    def _note_wait(self, operation: Operation, world: World, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """An answer may carry Retry-After: whether its client waits is looked at when it calls again."""
+        for name, value in headers:
+            if name == b"retry-after":
+                wait = Wait(world.clock.now_ms(), self._mock.wall(), int(value) * 1000)
+                world.memory.asked_to_wait(operation.operation_id, wait)
 
     def _write_down(
         self,

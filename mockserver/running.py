@@ -22,7 +22,7 @@ from mockserver.short_way import OpenConnection, ShortWay
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from mockserver.mock import Mock
+    from mockserver.mock import Mock, Parts
 
 START_TIMEOUT_S = 30.0
 SHORT_WAY_FITS = ("0.54.",)
@@ -167,10 +167,14 @@ class ServerThread:
 
     Use it as a context manager; `url` is where it answers, `mock` is the object behind it. Anything done to `mock`
     goes through `call`, which runs in the server's own thread.
+
+    Args:
+        settings: of the mock.
+        parts: what it is made of, where a test passes its own.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        self._app = create_app(settings=settings)
+    def __init__(self, settings: Settings | None = None, parts: Parts | None = None) -> None:
+        self._app = create_app(settings=settings, parts=parts)
         self._listening = listen("127.0.0.1", 0)
         self._ready = threading.Event()
         self._server = Server(self._app, self._ready.set)

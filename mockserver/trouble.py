@@ -33,6 +33,8 @@ CONNECTION = "novita_mock.connection"
 """The scope's extension by which the server gives its connection away; without it the ASGI server cannot be made to
 misbehave, and the application raises `ConnectionResetError` instead."""
 GARBAGE_BYTES = 400
+PATIENCE_S = 130.0
+"""Who waits for an answer longer than this, by the wall, seems to have no time-out; the longest known one is 120 s."""
 
 Headers = list[tuple[bytes, bytes]]
 Sent = tuple[int, Headers, bytes]
@@ -85,11 +87,12 @@ class Troubled:
         effect: what happens to it.
         seed: decides random bytes.
         on_gone: called when the client left before the answer was sent whole, or never got one.
+        on_held: called when the client has waited for `PATIENCE_S` without getting a byte.
         before: to be awaited before the answer is sent.
         then: of a delay without an answer: carries the call out once the wait is over, and gives the answer.
     """
 
-    __slots__ = ("before", "effect", "on_gone", "seed", "sent", "then")
+    __slots__ = ("before", "effect", "on_gone", "on_held", "seed", "sent", "then")
 
     def __init__(
         self,
@@ -98,6 +101,7 @@ class Troubled:
         *,
         seed: int,
         on_gone: Callable[[], None] | None = None,
+        on_held: Callable[[], None] | None = None,
         before: Callable[[], Awaitable[None]] | None = None,
         then: Callable[[], Outcome] | None = None,
     ) -> None:
@@ -105,6 +109,7 @@ class Troubled:
         self.effect = effect
         self.seed = seed
         self.on_gone = on_gone
+        self.on_held = on_held
         self.before = before
         self.then = then
 
@@ -175,7 +180,7 @@ async def play(troubled: Troubled, scope: Scope, receive: Receive, send: Send, p
     gone = False
     match effect.kind:
         case Kind.DELAY:
-            gone = await _left_within(effect.time_ms() / 1000, receive, pause)
+            gone = await _held(troubled, effect.time_ms() / 1000, receive, pause)
             if not gone:
                 outcome = sent if troubled.then is None else troubled.then()
                 assert outcome is not None, "a delay has an answer, or gets one"
@@ -186,8 +191,7 @@ async def play(troubled: Troubled, scope: Scope, receive: Receive, send: Send, p
         case Kind.NO_ANSWER:
             if connection is not None:
                 connection.stop_listening()
-            await _until_gone(receive)
-            gone = True
+            gone = await _held(troubled, math.inf, receive, pause)
         case Kind.EARLY:
             assert sent is not None
             await send_plain(sent, send)
@@ -263,6 +267,20 @@ async def _dribble(sent: Sent, effect: Effect, receive: Receive, send: Send, pau
         await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
     return False
+
+
+async def _held(troubled: Troubled, wait_s: float, receive: Receive, pause: Pause) -> bool:
+    """Sends nothing for a time, which may have no end; whether the client left meanwhile."""
+    if await _left_within(min(wait_s, PATIENCE_S), receive, pause):
+        return True
+    if wait_s <= PATIENCE_S:
+        return False
+    if troubled.on_held is not None:
+        troubled.on_held()
+    if wait_s < math.inf:
+        return await _left_within(wait_s - PATIENCE_S, receive, pause)
+    await _until_gone(receive)
+    return True
 
 
 async def _left_within(wait_s: float, receive: Receive, pause: Pause) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mockserver.control.resource import Call, Resource, Schema, closed
-from mockserver.core.findings import CATALOGUE, Level
+from mockserver.core.findings import CATALOGUE, Finding, Level
 from mockserver.watch.pages import page_of
+
+if TYPE_CHECKING:
+    from mockserver.world import World
 
 _LEVEL: Schema = {"enum": [level.value for level in Level]}
 _TEXT: Schema = {"type": "string"}
@@ -73,8 +76,14 @@ _SARIF = closed(
 )
 
 
+def _all(world: World) -> list[tuple[Finding, int]]:
+    """What single calls showed, then what their sequence shows now."""
+    from mockserver.watch.judge import judged  # only who asks for findings needs it
+
+    return [*world.findings.counted(), *judged(world)]
+
+
 def _list(call: Call) -> dict[str, Any]:
-    findings = call.own.findings
     return {
         "findings": [
             {
@@ -87,16 +96,16 @@ def _list(call: Call) -> dict[str, Any]:
                 "count": count,
                 "page": page_of(finding.code),
             }
-            for finding, count in findings.counted()
+            for finding, count in _all(call.own)
         ],
-        "dropped": findings.dropped,
+        "dropped": call.own.findings.dropped,
     }
 
 
 def _sarif(call: Call) -> dict[str, Any]:
     from mockserver.watch.sarif import sarif  # only an export needs it
 
-    return sarif(call.own.findings.counted())
+    return sarif(_all(call.own))
 
 
 def _codes(call: Call) -> dict[str, Any]:
@@ -121,6 +130,7 @@ def _codes(call: Call) -> dict[str, Any]:
 def _clear(call: Call) -> dict[str, Any]:
     cleared = len(call.own.findings.counted())
     call.own.findings.clear()
+    call.own.memory.clear()
     return {"cleared": cleared}
 
 
@@ -154,7 +164,7 @@ FINDING_RESOURCES: tuple[Resource, ...] = (
         method="DELETE",
         path="/findings",
         operation_id="clearFindings",
-        summary="Clears the findings.",
+        summary="Clears the findings; what is judged from tasks is said again while they are kept.",
         handler=_clear,
         answer=closed({"cleared": _NUMBER}, "cleared"),
     ),
