@@ -296,10 +296,10 @@ class Site:
             "client": ("127.0.0.1", 1),
             "http_version": "1.1",
         }
-        asked: list[Mapping[str, Any]] = [{"type": "http.request", "body": step.body, "more_body": False}]
+        asked: list[dict[str, Any]] = [{"type": "http.request", "body": step.body, "more_body": False}]
         sent: list[Mapping[str, Any]] = []
 
-        async def receive() -> Mapping[str, Any]:
+        async def receive() -> dict[str, Any]:
             if asked:
                 return asked.pop()
             for _ in range(PATIENCE_TICKS):
