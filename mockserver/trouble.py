@@ -180,14 +180,14 @@ async def play(troubled: Troubled, scope: Scope, receive: Receive, send: Send, p
     gone = False
     match effect.kind:
         case Kind.DELAY:
-            gone = await _held(troubled, effect.time_ms() / 1000, receive, pause)
+            gone = await _told(troubled, _held(troubled, effect.time_ms() / 1000, receive, pause))
             if not gone:
                 outcome = sent if troubled.then is None else troubled.then()
                 assert outcome is not None, "a delay has an answer, or gets one"
                 await send_outcome(outcome, scope, receive, send, pause)
         case Kind.DRIBBLE:
             assert sent is not None
-            gone = await _dribble(sent, effect, receive, send, pause)
+            gone = await _told(troubled, _dribble(sent, effect, receive, send, pause))
         case Kind.NO_ANSWER:
             if connection is not None:
                 connection.stop_listening()
@@ -281,6 +281,16 @@ async def _held(troubled: Troubled, wait_s: float, receive: Receive, pause: Paus
         return await _left_within(wait_s - PATIENCE_S, receive, pause)
     await _until_gone(receive)
     return True
+
+
+async def _told(troubled: Troubled, waiting: Awaitable[bool]) -> bool:
+    """Whether the client left; one in this process leaves by cancelling its call."""
+    try:
+        return await waiting
+    except asyncio.CancelledError:
+        if troubled.on_gone is not None:
+            troubled.on_gone()
+        raise
 
 
 async def _left_within(wait_s: float, receive: Receive, pause: Pause) -> bool:

@@ -322,6 +322,33 @@ def test_in_process_a_broken_download_is_an_error_of_the_transport(app: MockApp)
         asyncio.run(_call(app, "GET", result["images"][0]["image_url"]))
 
 
+@pytest.mark.parametrize(
+    ("point", "effect", "made"),
+    [
+        (Point.SUBMIT_BEFORE, "delay", 0),
+        (Point.SUBMIT_AFTER_COMMIT, "delay", 1),
+        (Point.SUBMIT_AFTER_COMMIT, "dribble", 1),
+        (Point.SUBMIT_AFTER_COMMIT, "no-answer", 1),
+    ],
+)
+def test_in_process_a_call_that_is_cancelled_has_lost_its_answer(point: Point, effect: str, made: int) -> None:
+    """A client's own time limit cancels the call; there is no connection that could end."""
+    app = create_app(settings=Settings(clock=ClockMode.parse("manual")))
+    _arm(app, point, effect if effect == "no-answer" else {effect: {"time": "1h"}})
+
+    async def run() -> None:
+        await asyncio.wait_for(_call(app, "POST", TXT2IMG, json=txt2img()), PATIENCE_S)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(run())
+    world = app.state.mock.world("sk-inside")
+    asyncio.run(_call(app, "DELETE", "/__mock/faults"))
+    asyncio.run(_call(app, "POST", TXT2IMG, json=txt2img()))
+    assert world.created == made + 1
+    verdicts = [verdict.kind.value for verdict in world.verdicts.verdicts()]
+    assert verdicts == (["double-spend"] if made else ["safe-retry"])
+
+
 @pytest.mark.parametrize("point", [Point.AUTH, Point.MODELS])
 def test_in_process_a_delay_waits_by_the_part(app: MockApp, point: Point) -> None:
     """A test passes its own pause, and loses no time."""
