@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import md5
-from html import escape
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
@@ -22,7 +21,6 @@ from starlette.responses import Response
 from mockserver.answers import picture_path_v2, picture_path_v3
 from mockserver.aside import draw_aside
 from mockserver.core.chance import mix
-from mockserver.core.errors import STATUS, Reason
 from mockserver.core.findings import Code, Finding
 from mockserver.core.journal import KEPT_HEADERS
 from mockserver.core.links import BadLink, LinkFault
@@ -33,8 +31,9 @@ from mockserver.faults.effects import EFFECTS, LOSING, Effect, Kind, WrongFile
 from mockserver.faults.points import Point
 from mockserver.faults.rules import Facts
 from mockserver.logs import log_call
+from mockserver.store_answers import corrupted, no_such_key, s3_error, told_error
 from mockserver.submitting import recipe_of
-from mockserver.trouble import Troubled, gateway_body, play, retry_after
+from mockserver.trouble import Troubled, play
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -46,25 +45,10 @@ _PATH = re.compile(r"/prod/(?P<task_v3>[0-9a-f-]{36})/[^/]+|/v2_prod/(?P<task_v2
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
 _MOST_DIGITS = 18
 """A position with more digits lies behind the end of every file."""
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML cannot hold, not even escaped; a path may."""
-
-_S3_ERRORS = {
-    400: ("InvalidRequest", "The request is not valid."),
-    403: ("AccessDenied", "Access Denied"),
-    404: ("NoSuchKey", "The specified key does not exist."),
-    500: ("InternalError", "We encountered an internal error. Please try again."),
-    503: ("SlowDown", "Please reduce your request rate."),
-}
-"""What S3 calls a status; any other is called after its class."""
 _WEB_PAGE = (
     "<!doctype html><html><head><title>Welcome</title></head><body><h1>Sign in to use this network</h1></body></html>\n"
 )
 _OTHER_MEDIA_TYPE = "application/octet-stream"
-_INTACT_BYTES = 32
-"""A corrupt file begins as its format does: only who decodes it notices."""
-_CORRUPT_EVERY = 64
-
 _PLACE = "picture link"
 """What findings call an answer that is of no operation."""
 
@@ -101,10 +85,10 @@ class Pictures:
         path: str = request.scope["path"]
         match = _PATH.fullmatch(path)
         if request.method not in ("GET", "HEAD"):
-            response = _s3_error(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+            response = s3_error(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
             response.headers["allow"] = "GET, HEAD"
         elif match is None:
-            response = _no_such_key(path)
+            response = no_such_key(path)
         else:
             return await _serve(request, self._mock, match["task_v3"] or match["task_v2"])
         _write(self._mock, None, request, response.status_code, ())
@@ -115,7 +99,7 @@ async def _serve(request: Request, mock: Mock, task_id: str) -> Response | Troub
     world = mock.owner(task_id)
     task = world.tasks.get(task_id) if world else None
     if world is None or task is None:
-        response = _no_such_key(request.scope["path"])
+        response = no_such_key(request.scope["path"])
         _write(mock, None, request, response.status_code, ())
         return response
     world.calls += 1
@@ -185,7 +169,7 @@ async def _picture(
     index = _index_of(path, task, mock)
     kept = task.delivery.ttl_s is None or now_ms < task.finished_ms + task.delivery.ttl_s * 1000
     if index is None or task.status_at(now_ms) is not Status.SUCCEED or not kept or task.vanished_at(now_ms):
-        return _no_such_key(path)
+        return no_such_key(path)
     effect = None
     if world.faults.active:
         facts = Facts(operation_id=task.operation_id, body=task.body, task=task.number, picture=index)
@@ -196,7 +180,7 @@ async def _picture(
             struck.append(effect)
     held = partial(world.memory.waited_long, _PLACE)
     if effect is not None and effect.kind is Kind.STATUS:
-        return _status(effect, path)
+        return told_error(effect, path)
     seed = mix(world.seed, number)
     if effect is not None and not EFFECTS[effect.kind].needs_answer:
         return Troubled(None, effect, seed=seed, on_held=held)
@@ -214,29 +198,12 @@ async def _picture(
     return Troubled((response.status_code, response.raw_headers, bytes(response.body)), effect, seed=seed, on_held=held)
 
 
-def _status(effect: Effect, path: str) -> Response:
-    """The error answer of a `status` effect, in S3's form unless it asks for another body."""
-    code, reason = effect.integer("code"), effect.text("reason")
-    status = code or STATUS[Reason(reason or Reason.INTERNAL)]
-    if effect.text("body") == "json":  # the form of errors here is S3's
-        other = ("InternalError" if status >= 500 else "InvalidRequest", "the mock was told to answer this")
-        name, message = _S3_ERRORS.get(status, other)
-        fields = {"Key": path.lstrip("/")[:1024]} if status == 404 else {}
-        response = _s3_error(status, name, effect.text("message") or message, **fields)
-    else:
-        body, media_type = gateway_body(effect, status)
-        response = Response(body, status, {"Content-Type": media_type.decode()})
-    for header, value in retry_after(effect):
-        response.headers[header.decode()] = value.decode()
-    return response
-
-
 def _wrong_file(request: Request, data: bytes, task: Task, effect: Effect, seed: int) -> Response:
     """Status 200, and something else than the picture."""
     media_type = task.delivery.image_type.media_type
     match WrongFile(effect.text("kind") or WrongFile.XML):
         case WrongFile.XML:
-            error = _s3_error(200, "AccessDenied", "Request has expired")
+            error = s3_error(200, "AccessDenied", "Request has expired")
             return _body(request, bytes(error.body), 200, {"Server": "AmazonS3"}, "application/xml")
         case WrongFile.HTML:
             return _body(request, _WEB_PAGE.encode(), 200, {}, "text/html")
@@ -245,17 +212,7 @@ def _wrong_file(request: Request, data: bytes, task: Task, effect: Effect, seed:
         case WrongFile.CONTENT_TYPE:
             return _file(request, data, task, _OTHER_MEDIA_TYPE)
         case WrongFile.CORRUPT:
-            return _file(request, _corrupt(data, seed), task, media_type, of=data)
-
-
-def _corrupt(data: bytes, seed: int) -> bytes:
-    """A file with one byte changed in each part of `_CORRUPT_EVERY`, the same for the same seed."""
-    found = bytearray(data)
-    for n, start in enumerate(range(_INTACT_BYTES, len(found), _CORRUPT_EVERY)):
-        drawn = mix(seed, n)
-        at = start + drawn % min(_CORRUPT_EVERY, len(found) - start)
-        found[at] ^= 1 + (drawn >> 32) % 255
-    return bytes(found)
+            return _file(request, corrupted(data, seed), task, media_type, of=data)
 
 
 def _file(request: Request, data: bytes, task: Task, media_type: str, *, of: bytes | None = None) -> Response:
@@ -275,9 +232,7 @@ def _file(request: Request, data: bytes, task: Task, media_type: str, *, of: byt
     if part is None:
         return _body(request, data, 200, headers, media_type)
     if not part:
-        error = _s3_error(
-            416, "InvalidRange", "The requested range is not satisfiable", ActualObjectSize=str(len(data))
-        )
+        error = s3_error(416, "InvalidRange", "The requested range is not satisfiable", ActualObjectSize=str(len(data)))
         error.headers["Content-Range"] = f"bytes */{len(data)}"
         return error
     headers["Content-Range"] = f"bytes {part[0]}-{part[-1]}/{len(data)}"
@@ -317,27 +272,12 @@ def _refused_link(bad: BadLink, now_ms: int) -> Response:
     match bad.fault:
         case LinkFault.EXPIRED:
             times = {"X-Amz-Expires": str(bad.ttl_s), "Expires": _iso(bad.expires_ms), "ServerTime": _iso(now_ms)}
-            return _s3_error(403, "AccessDenied", "Request has expired", **times)
+            return s3_error(403, "AccessDenied", "Request has expired", **times)
         case LinkFault.FORGED:
             message = "The request signature we calculated does not match the signature you provided."
-            return _s3_error(403, "SignatureDoesNotMatch", message)
+            return s3_error(403, "SignatureDoesNotMatch", message)
         case LinkFault.UNSIGNED:
-            return _s3_error(403, "AccessDenied", "Access Denied")
-
-
-def _no_such_key(path: str) -> Response:
-    return _s3_error(404, "NoSuchKey", "The specified key does not exist.", Key=path.lstrip("/")[:1024])
-
-
-def _s3_error(status: int, code: str, message: str, **fields: str) -> Response:
-    members = {"Code": code, "Message": message, **fields, "RequestId": "MOCK0000MOCK0000", "HostId": "novita-mock"}
-    inner = "".join(f"<{name}>{_xml_text(value)}</{name}>" for name, value in members.items())
-    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>'
-    return Response(text, status, media_type="application/xml")
-
-
-def _xml_text(text: str) -> str:
-    return escape(_NO_XML.sub("\N{REPLACEMENT CHARACTER}", text), quote=False)
+            return s3_error(403, "AccessDenied", "Access Denied")
 
 
 def _iso(instant_ms: int) -> str:
