@@ -30,7 +30,7 @@ OUTCOMES = st.sampled_from(
     ]
 )
 EFFECTS = st.sampled_from(["drop", "hold", "reorder", "duplicate", "conflict", {"late": "2m"}, {"truncate": 0.5}])
-VERBS = st.sampled_from(["hold", "release", "drop", "delay", "replay", "duplicate", "conflict"])
+VERBS = st.sampled_from(["hold", "hold", "release", "drop", "delay", "replay", "replay", "duplicate", "conflict"])
 ENDED = ("delivered", "failed", "dropped")
 
 
@@ -57,6 +57,11 @@ class Deliveries(RuleBasedStateMachine):
     def answer(self, outcomes: list[Outcome]) -> None:
         """What the receiver is going to say."""
         self.sender.script.extend(outcomes)
+
+    @rule(outcome=OUTCOMES.filter(lambda outcome: not outcome.ok))
+    def refuse(self, outcome: Outcome) -> None:
+        """The receiver is out of order for long."""
+        self.sender.script.extend([outcome] * 12)
 
     @rule(task=consumes(tasks))
     def end(self, task: str) -> None:
@@ -113,6 +118,7 @@ class Deliveries(RuleBasedStateMachine):
         owed = [one["task_id"] for one in found if one["origin"] == "task"]
         assert sorted(owed) == sorted(self.submitted)
         assert all(one["state"] in ENDED for one in found), found
+        assert not [one["note"] for one in found if "the mock failed" in one["note"]]
         assert self.lab.server.control("GET", "/clock")["next_event_ms"] is None
         ids = {one["id"] for one in found}
         assert {outgoing.id for outgoing, _ in self.sender.sent} <= ids
@@ -126,4 +132,4 @@ class Deliveries(RuleBasedStateMachine):
 
 
 TestDeliveries = Deliveries.TestCase
-TestDeliveries.settings = settings(max_examples=25, stateful_step_count=25)
+TestDeliveries.settings = settings(max_examples=40, stateful_step_count=30)
