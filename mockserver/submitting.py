@@ -115,6 +115,8 @@ def _digest(call: Call) -> bytes:
 def _tell_before_answer(call: Call, task: Task, facts: Facts) -> None:
     """The fault plan may let a task end at once and its webhook arrive before the submit is answered."""
     world, now_ms = call.world, call.world.clock.now_ms()
+    if task.vanished_at(now_ms):  # nobody will ever be told of it
+        return
     effect = world.faults.decide(Point.WEBHOOK_BEFORE_REPLY, str(call.number), facts, now_ms)
     if effect is None:
         return

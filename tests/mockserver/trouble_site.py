@@ -27,7 +27,7 @@ from mockserver.mock import Mock, Parts
 from mockserver.outbound.sender import ErrorKind, Outcome, Outgoing
 from mockserver.parts.wall import FakeWall
 from mockserver.settings import Settings
-from mockserver.storage.uploader import Put, UploadFailed
+from mockserver.storage.uploader import Put, Uploader, UploadFailed
 from mockserver.webhooks.delivery import Attempt, Delivery
 from mockserver.webhooks.settings import WebhookSettings
 from mockserver.world import World, world_id
@@ -222,6 +222,7 @@ class Site:
         webhooks: how events are delivered.
         wall_ms: what the wall says at first.
         replay: what a tape says.
+        uploader: takes pictures, if not `Buckets`.
 
     Attributes:
         attempts: every attempt at a delivery that the mock wrote down, by key.
@@ -235,6 +236,7 @@ class Site:
         webhooks: WebhookSettings,
         wall_ms: int | None = None,
         replay: Decisions | None = None,
+        uploader: Uploader | None = None,
     ) -> None:
         self.wall = FakeWall() if wall_ms is None else FakeWall(wall_ms)
         self.receivers = Receivers(self.wall)
@@ -242,7 +244,9 @@ class Site:
         settings = Settings(
             clock=ClockMode.parse("manual"), seed=seed, in_a_row=in_a_row, webhooks=webhooks, replay=replay
         )
-        parts = Parts(wall=self.wall, renderer=Sketches(), pause=_at_once, sender=self.receivers, uploader=Buckets())
+        parts = Parts(
+            wall=self.wall, renderer=Sketches(), pause=_at_once, sender=self.receivers, uploader=uploader or Buckets()
+        )
         self.mock = Mock(*_contract(), settings, parts)
         self.mock.on_attempt = self._note_attempt
         behind = Behind(OnDemand(lambda: control_app(self.mock)), OnDemand(lambda: pictures_app(self.mock)))
