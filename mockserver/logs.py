@@ -1,7 +1,8 @@
 """The log on stderr: constant event names with fields, never a key.
 
 The core does not log; the shell does, through the logger `mockserver`. Events: `call.answered` (info) for every call of
-an operation, an unknown path or a picture; `operation.failed` and `control.failed` (error) when the mock itself failed.
+an operation, an unknown path or a picture; `delivery.attempted` (info) for every attempt to deliver a webhook;
+`operation.failed`, `control.failed` and `errand.failed` (error) when the mock itself failed.
 """
 
 from __future__ import annotations
