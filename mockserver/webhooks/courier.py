@@ -331,7 +331,12 @@ class Courier:
         return delivery.body
 
     def _view(self, world: World) -> View:
-        return View(base_url=self._base_url(world), signer=self._mock.signer, ids=self._mock.ids)
+        return View(
+            base_url=self._base_url(world),
+            signer=self._mock.signer,
+            ids=self._mock.ids,
+            link_ttl_s=world.link_ttl_s,
+        )
 
     def _base_url(self, world: World) -> str:
         return self._mock.settings.public_base_url or world.base_url

@@ -12,6 +12,7 @@ from standardwebhooks import Webhook
 from mockserver.core.findings import Code
 from mockserver.outbound.sender import LOOP_HEADER
 from mockserver.parts.wall import SystemWall
+from mockserver.scenarios import shipped
 from mockserver.world import Ending
 from openapi.document import Document, Reading
 from tests.bodies import TXT2IMG, TXT2IMG_V2, txt2img, txt2img_v2
@@ -61,6 +62,17 @@ def test_the_link_in_an_event_gives_the_picture(lab: Lab) -> None:
     (event,) = events(receiver)
     picture = lab.server.download(event["payload"]["images"][0]["image_url"])
     assert picture.headers["content-type"] == "image/png"
+
+
+def test_links_in_an_event_live_as_long_as_those_of_a_poll(make_lab: Any) -> None:
+    lab: Lab = make_lab(scenario=shipped("expired-links"))
+    receiver = lab.receiver()
+    task_id = lab.submit(receiver.url)
+    lab.finish()
+    (event,) = events(receiver)
+    lifetime = event["payload"]["images"][0]["image_url_ttl"]
+    assert lifetime == lab.server.result(task_id)["images"][0]["image_url_ttl"]
+    assert int(lifetime) < 3600
 
 
 def test_a_failed_task_is_told_as_failed(lab: Lab) -> None:
