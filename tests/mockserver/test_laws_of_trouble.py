@@ -27,10 +27,11 @@ from mockserver.faults.plan import Fired
 from mockserver.faults.points import ANSWERS, Point
 from mockserver.faults.tape import read_tape
 from mockserver.money.amounts import parse_usd
-from mockserver.webhooks.delivery import Cause, Origin
+from mockserver.webhooks.delivery import Cause, Delivery, Origin
 from mockserver.webhooks.settings import WebhookSettings
 from mockserver.world import World, world_id
 from tests.mockserver.trouble_book import (
+    SPACING_MS,
     STOPPING,
     Book,
     check_deliveries,
@@ -61,6 +62,7 @@ OPERATIONS = {
 JUMPS = ("/clock/reset", "/clock/resume", "/clock")
 """Verbs after which a clock may pass a task's end without stopping at it."""
 
+VERBS = ("replay", "duplicate", "hold", "release", "drop", "delay", "conflict")
 ODD_JOBS = ("receiver", "receiver", "wall", "account", "hold or release", "end", "disarm one", "look", "nonsense",
             "disarm all", "start again")  # fmt: skip
 
@@ -72,6 +74,7 @@ class Trouble(RuleBasedStateMachine):
     """A server with three worlds, and what is known of each."""
 
     site: Site
+    sound = True
 
     @initialize(
         seed=st.integers(0, 3),
@@ -79,6 +82,7 @@ class Trouble(RuleBasedStateMachine):
         retries=st.sampled_from([0, 2, 5]),
         given=st.lists(rules(), max_size=6),
         first=st.lists(submits(KEYS[0]), max_size=4),
+        manner=st.sampled_from(Manner),
     )
     def a_server_starts(
         self,
@@ -87,12 +91,13 @@ class Trouble(RuleBasedStateMachine):
         retries: int,
         given: list[dict[str, Any]],
         first: list[tuple[str, dict[str, Any]]],
+        manner: Manner,
     ) -> None:
         """Any seed, any bound of faults in a row, any number of retries; three keys are used, one in trouble."""
         self.options: dict[str, Any] = {
             "seed": seed,
             "in_a_row": in_a_row,
-            "webhooks": WebhookSettings(retries=retries, spacing_ms=(1_000, 5_000)),
+            "webhooks": WebhookSettings(retries=retries, spacing_ms=SPACING_MS),
         }
         self.site = Site(**self.options)
         self.in_a_row = in_a_row
@@ -102,16 +107,26 @@ class Trouble(RuleBasedStateMachine):
         for key in KEYS:
             self.do(key, "GET", "/__mock/clock")
         self.shots = {key: shot(self.site.world(key)) for key in KEYS}
+        self.the_receiver_changes(KEYS[0], manner)
         if given:
             self.arm(KEYS[0], given)
         for path, body in first:
             self.submitted(KEYS[0], path, body)
 
     def teardown(self) -> None:
-        """The run once more, from its tape."""
+        """Everything comes to its end; then the run once more, from its tape."""
         if not hasattr(self, "site"):
             return
+        if not self.sound:  # it has failed already; that is what should be told
+            self.site.close()
+            return
         try:
+            for key in KEYS:
+                self.control(key, "POST", "/clock/run-until-idle")
+                self.check(key)
+                for number in range(self.world(key).created):
+                    self.poll(key, number, 1, other=False)
+                self.look(key)
             self.the_same_tape_gives_the_same_bytes()
         finally:
             self.site.close()
@@ -122,9 +137,11 @@ class Trouble(RuleBasedStateMachine):
         """A call, by which no other world is changed."""
         sent = b"" if body is None else orjson.dumps(body)
         step = Step(wall_ms=self.wall_ms, key=key, method=method, target=target, body=sent, signed=signed)
+        self.sound = False
         answer = self.site.play(step)
         assert answer is not None
         self.note(step, answer)
+        self.sound = True
         return answer
 
     def note(self, step: Step, answer: Answer | None = None) -> None:
@@ -178,6 +195,7 @@ class Trouble(RuleBasedStateMachine):
 
     def check(self, key: str) -> None:
         """The laws of one world."""
+        self.sound = False
         world, book = self.world(key), self.books[key]
         for delivery, attempt in self.site.attempts[key]:
             if attempt.ok and delivery.origin is Origin.TASK:
@@ -187,6 +205,7 @@ class Trouble(RuleBasedStateMachine):
         check_lives(world, book)
         check_deliveries(world, book, self.site.attempts[key], self.site.receivers.came[key])
         check_rows(world, book, self.in_a_row)
+        self.sound = True
 
     # Rules: those that a run is made of, and all the others as odd jobs, so that enough of the former meet.
 
@@ -438,18 +457,22 @@ class Trouble(RuleBasedStateMachine):
         self.site.play(step)
         self.note(step)
 
-    @rule(key=keys, verb=st.sampled_from(["replay", "duplicate", "hold", "release", "drop", "delay", "conflict"]),
-          number=st.integers(0, 30), times=st.integers(1, 3))  # fmt: skip
-    def laboratory(self, key: str, verb: str, number: int, times: int) -> None:
-        """A test does something to a delivery."""
-        deliveries = list(self.world(key).desk)
-        if not deliveries:
-            return
-        delivery = deliveries[number % len(deliveries)]
+    @rule(key=keys, verbs=st.lists(st.sampled_from(VERBS), min_size=1, max_size=3), number=st.integers(0, 30),
+          times=st.integers(1, 3))  # fmt: skip
+    def laboratory(self, key: str, verbs: list[str], number: int, times: int) -> None:
+        """A test does something to a delivery; to one that is still owed, if there is any."""
+        for verb in verbs:
+            deliveries = [one for one in self.world(key).desk if one.state.owed] or list(self.world(key).desk)
+            if deliveries:
+                self.do_to(key, deliveries[number % len(deliveries)], verb, times)
+
+    def do_to(self, key: str, delivery: Delivery, verb: str, times: int) -> None:
+        """A verb of the laboratory."""
         bodies = {"duplicate": {"times": times, "at_once": times > 1}, "delay": {"duration": times}}
         answer = self.do(key, "POST", f"/__mock/webhooks/deliveries/{delivery.id}/{verb}", bodies.get(verb))
         book = self.books[key]
         assert answer.status in (200, 409)
+        book.touched.add(delivery.id)
         if answer.status == 200:
             event(verb)
             if verb == "replay":
@@ -462,6 +485,7 @@ class Trouble(RuleBasedStateMachine):
 
     def hold_or_release_all(self, key: str, order: str | None) -> None:
         """A test keeps all events back, or lets them go."""
+        self.books[key].let_be = False
         if order is None:
             self.control(key, "POST", "/webhooks/hold")
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import orjson
 
 from mockserver.answers import View, progress, task_result
 from mockserver.core.links import LinkSigner
-from mockserver.core.task import Status, Task
+from mockserver.core.task import Task
 from mockserver.faults.effects import Kind
 from mockserver.faults.plan import Fired
 from mockserver.faults.points import ANSWERS, Point
@@ -20,9 +21,11 @@ from mockserver.parts.ids import SeededIds
 from mockserver.webhooks.delivery import Attempt, Cause, Delivery, Origin, State
 from mockserver.webhooks.settings import WebhookSettings
 from mockserver.world import World
-from tests.mockserver.trouble_site import KEYS, Answer, Came, Manner, Site, Step
+from tests.mockserver.trouble_site import KEYS, Answer, Came, Site, Step
 
 VIEW = View(base_url="http://mock.test", signer=LinkSigner(b"secret"), ids=SeededIds())
+SPACING_MS = (1_000, 5_000)
+"""From a failed attempt to the next; the last one goes on to the end."""
 STOPPING = (Point.AUTH, Point.SUBMIT_BEFORE)
 """Points at which any fault but a delay means that nothing was made."""
 
@@ -46,6 +49,7 @@ class Book:
         rules: those that were armed by id, as they were written.
         streaks: faults in a row of the bounded kind, by operation.
         swept: all rules were disarmed at once, and with them what was in a row.
+        touched: deliveries that a test has held, delayed or sent. let_be: it has never held all of them.
         copies: how often a delivery was asked for once more, by id and cause. dropped: those given up by a test.
     """
 
@@ -65,6 +69,8 @@ class Book:
     rules: dict[int, dict[str, Any]] = field(default_factory=dict)
     streaks: Counter[str] = field(default_factory=Counter)
     swept: bool = False
+    touched: set[str] = field(default_factory=set)
+    let_be: bool = True
     copies: Counter[tuple[str, Cause]] = field(default_factory=Counter)
     dropped: set[str] = field(default_factory=set)
 
@@ -257,17 +263,17 @@ def check_delivery(world: World, book: Book, delivery: Delivery, history: list[A
     assert causes[Cause.FIRST] <= 1
     assert tries == delivery.tries <= most
     assert causes[Cause.REPLAY] == book.copies[delivery.id, Cause.REPLAY]
-    doubled = sum(
-        (one.effect.integer("times") or 0) - 1
-        for one in world.faults.fired
-        if one.effect.kind is Kind.DUPLICATE
-        and one.position.startswith(f"{Point.WEBHOOK_ATTEMPT.value}#{delivery.number}.")
-    )
+    struck = [one for one in world.faults.fired if one.position.startswith(_attempts_of(delivery))]
+    doubles = [one.effect.integer("times") or 0 for one in struck if one.effect.kind is Kind.DUPLICATE]
+    doubled = sum(doubles) - len(doubles)
     assert causes[Cause.DUPLICATE] == book.copies[delivery.id, Cause.DUPLICATE] + doubled
     taken = [index for index, attempt in enumerate(history) if attempt.ok]
     if taken:
         later = history[taken[0] + 1 :]
         assert not any(attempt.cause in (Cause.FIRST, Cause.RETRY) for attempt in later), "it was taken already"
+    if book.walked and book.let_be and delivery.id not in book.touched and not struck:
+        for number, (before, after) in enumerate(itertools.pairwise(history)):
+            assert after.at_ms - before.at_ms == SPACING_MS[min(number, 1)], "the next attempt came at its instant"
     match delivery.state:
         case State.PENDING:
             assert delivery.due_ms is not None
@@ -279,14 +285,10 @@ def check_delivery(world: World, book: Book, delivery: Delivery, history: list[A
         case State.FAILED:
             assert tries == most
         case State.DROPPED:
-            lost_by_plan = any(
-                one.effect.kind is Kind.DROP
-                and one.position.startswith(f"{Point.WEBHOOK_ATTEMPT.value}#{delivery.number}.")
-                for one in world.faults.fired
-            )
-            assert delivery.id in book.dropped or lost_by_plan
+            assert delivery.id in book.dropped or any(one.effect.kind is Kind.DROP for one in struck)
         case State.HELD:
             assert delivery.due_ms is None
+    assert (delivery.state in (State.DROPPED, State.DELIVERED)) or delivery.id not in book.dropped
 
 
 def check_rows(world: World, book: Book, in_a_row: int | None) -> None:
@@ -308,11 +310,6 @@ def check_rows(world: World, book: Book, in_a_row: int | None) -> None:
                 assert row <= in_a_row
 
 
-def receiver_step(key: str, manner: Manner, wall_ms: int) -> Step:
-    """The receiver of a world changes its manner."""
-    return Step(wall_ms=wall_ms, key=key, manner=manner)
-
-
-def statuses(world: World) -> list[Status]:
-    """How the tasks of a world stand."""
-    return [task.status_at(world.clock.now_ms()) for task in world.tasks]
+def _attempts_of(delivery: Delivery) -> str:
+    """How the positions of a delivery's attempts begin."""
+    return f"{Point.WEBHOOK_ATTEMPT.value}#{delivery.number}."

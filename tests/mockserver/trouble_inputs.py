@@ -19,7 +19,7 @@ SMALL: Mapping[str, Any] = {"width": 128, "height": 128, "steps": 5}
 
 Json = dict[str, Any]
 
-_POINTS = [*(point for point in Point if point is not Point.AUTH), Point.WEBHOOK_ATTEMPT, *Point]
+_POINTS = [*(point for point in Point if point is not Point.AUTH), *[Point.WEBHOOK_ATTEMPT] * 3, *Point]
 """Where something happens; less often at the one that stands before all others."""
 
 

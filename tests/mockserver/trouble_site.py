@@ -39,7 +39,7 @@ HOST = "127.0.0.1:4280"
 RECEIVERS = "http://127.0.0.1:9/"
 FULL_BUCKET = "full-bucket"
 """The bucket that takes nothing."""
-HANGING_S = 5.0
+HANGING_S = 2.0
 """Nothing here takes so long; what does, never ends."""
 PATIENCE_TICKS = 8
 """Turns of the event loop after which a client that gets no answer leaves; waits of the mock end in one."""
