@@ -42,7 +42,7 @@ def judged(world: World) -> list[Judged]:
 def _of_tasks(world: World, now_ms: int) -> Iterator[Judged]:
     kinds: dict[Code, list[Task]] = {}
     for task in world.tasks:
-        for code in _codes_of(task, now_ms):
+        for code in _codes_of(task, now_ms, known=task.id not in world.memory.unanswered):
             kinds.setdefault(code, []).append(task)
     for task_id, how in world.memory.unanswered.items():
         lost = world.tasks.get(task_id)
@@ -60,12 +60,13 @@ def _of_tasks(world: World, now_ms: int) -> Iterator[Judged]:
         yield Finding(code, "getTaskResult", _sentence(code, tasks)), len(tasks)
 
 
-def _codes_of(task: Task, now_ms: int) -> Iterator[Code]:
+def _codes_of(task: Task, now_ms: int, *, known: bool) -> Iterator[Code]:
+    """What a task says of its client; that of one whose last poll failed (not `known`) is said elsewhere."""
     if task.hasty_polls >= HASTY_POLLS:
         yield Code.POLLS_TOO_FAST
     if task.ended_polls >= POLLS_AFTER_END:
         yield Code.POLLS_AFTER_END
-    ended = task.ended_at(now_ms)
+    ended = known and task.ended_at(now_ms) and not task.vanished_at(now_ms)
     long_ago = ended and now_ms - task.finished_ms >= FORGOTTEN_MS
     if long_ago and not task.polls and task.delivery.webhook_url is None and task.outcome is Status.SUCCEED:
         yield Code.RESULT_NEVER_READ
