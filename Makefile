@@ -53,6 +53,7 @@ generate: $(SETUP) ## write the generated files again
 	$(BIN)/python docs/make_prices.py
 	$(BIN)/python docs/make_faults.py
 	$(BIN)/python docs/make_findings.py
+	$(BIN)/python docs/make_fault_table.py --write
 	$(BIN)/python -m tests.contract.documented_table --write
 
 generated: $(SETUP) ## look for generated files that are out of date
@@ -63,6 +64,7 @@ generated: $(SETUP) ## look for generated files that are out of date
 	$(BIN)/python docs/make_prices.py --check
 	$(BIN)/python docs/make_faults.py --check
 	$(BIN)/python docs/make_findings.py --check
+	$(BIN)/python docs/make_fault_table.py --check
 	$(BIN)/python -m tests.contract.documented_table --check
 
 check: lint types generated test ## everything that CI demands

@@ -18,7 +18,7 @@ import orjson
 
 from mockserver.core.links import V2_TTL_S, V3_TTL_S, LinkSigner
 from mockserver.core.nsfw import confidences
-from mockserver.core.recipe import DEFAULT_STEPS
+from mockserver.core.recipe import DEFAULT_STEPS, ImageType
 from mockserver.core.task import Status, Task
 from mockserver.parts.ids import Ids
 
@@ -65,9 +65,16 @@ class View:
 
 
 def picture_path_v3(task: Task, index: int, ids: Ids) -> str:
-    """Where picture `index` of a v3 task lies."""
+    """Where picture `index` of a v3 task lies; that of a webhook's test mode is one for all (WEBHOOK-006)."""
+    if task.delivery.test_status is not None:
+        return sample_picture_path(index, task.delivery.image_type)
     name = ids.picture_name(task.id, index)
     return f"/prod/{task.id}/{name}.{task.delivery.image_type}"
+
+
+def sample_picture_path(index: int, image_type: ImageType) -> str:
+    """Path of a picture that test mode makes up; documented is /test_data/image_01.jpeg."""
+    return f"/test_data/image_{index + 1:02}.{image_type}"
 
 
 def picture_path_v2(task: Task, index: int) -> str:

@@ -31,6 +31,7 @@ from mockserver.faults.effects import EFFECTS, LOSING, Effect, Kind, WrongFile
 from mockserver.faults.points import Point
 from mockserver.faults.rules import Facts
 from mockserver.logs import log_call
+from mockserver.samples import SAMPLE, sample_of
 from mockserver.store_answers import corrupted, no_such_key, s3_error, told_error
 from mockserver.submitting import recipe_of
 from mockserver.trouble import Troubled, play
@@ -67,10 +68,11 @@ class Pictures:
         mock: the worlds whose tasks made the pictures.
     """
 
-    __slots__ = ("_mock",)
+    __slots__ = ("_mock", "_samples")
 
     def __init__(self, mock: Mock) -> None:
         self._mock = mock
+        self._samples: dict[tuple[int, ImageType], bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a call of a link."""
@@ -87,12 +89,26 @@ class Pictures:
         if request.method not in ("GET", "HEAD"):
             response = s3_error(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
             response.headers["allow"] = "GET, HEAD"
+        elif sample := sample_of(path):
+            response = self._sample(request, *sample)
         elif match is None:
             response = no_such_key(path)
         else:
             return await _serve(request, self._mock, match["task_v3"] or match["task_v2"])
         _write(self._mock, None, request, response.status_code, ())
         return response
+
+    def _sample(self, request: Request, index: int, image_type: ImageType) -> Response:
+        """A picture of test mode; it belongs to no world, so its link ends by the wall."""
+        now_ms = self._mock.wall()
+        try:
+            self._mock.signer.check(request.scope["path"], request.query_params, now_ms=now_ms)
+        except BadLink as bad:
+            return _refused_link(bad, now_ms)
+        data = self._samples.get((index, image_type))
+        if data is None:
+            data = self._samples[index, image_type] = self._mock.renderer.render(SAMPLE, index, image_type)
+        return _file(request, data, 0, image_type.media_type)
 
 
 async def _serve(request: Request, mock: Mock, task_id: str) -> Response | Troubled:
@@ -191,10 +207,10 @@ async def _picture(
         data = await draw_aside(recipe, partial(mock.draw, task, index, recipe), slow=slow)
     media_type = task.delivery.image_type.media_type
     if effect is None:
-        return _file(request, data, task, media_type)
+        return _file(request, data, task.finished_ms, media_type)
     if effect.kind is Kind.WRONG_FILE:
         return _wrong_file(request, data, task, effect, mix(mix(world.seed, task.number), index))
-    response = _file(request, data, task, media_type)
+    response = _file(request, data, task.finished_ms, media_type)
     return Troubled((response.status_code, response.raw_headers, bytes(response.body)), effect, seed=seed, on_held=held)
 
 
@@ -210,12 +226,12 @@ def _wrong_file(request: Request, data: bytes, task: Task, effect: Effect, seed:
         case WrongFile.EMPTY:
             return _body(request, b"", 200, {"Server": "AmazonS3"}, media_type)
         case WrongFile.CONTENT_TYPE:
-            return _file(request, data, task, _OTHER_MEDIA_TYPE)
+            return _file(request, data, task.finished_ms, _OTHER_MEDIA_TYPE)
         case WrongFile.CORRUPT:
-            return _file(request, corrupted(data, seed), task, media_type, of=data)
+            return _file(request, corrupted(data, seed), task.finished_ms, media_type, of=data)
 
 
-def _file(request: Request, data: bytes, task: Task, media_type: str, *, of: bytes | None = None) -> Response:
+def _file(request: Request, data: bytes, finished_ms: int, media_type: str, *, of: bytes | None = None) -> Response:
     """A file, whole or in part. Its ETag is that of the file it should be (`of`), as a store would say it."""
     from email.utils import format_datetime  # a slow import that only downloads need
 
@@ -223,7 +239,7 @@ def _file(request: Request, data: bytes, task: Task, media_type: str, *, of: byt
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
-        "Last-Modified": format_datetime(datetime.fromtimestamp(task.finished_ms // 1000, UTC), usegmt=True),
+        "Last-Modified": format_datetime(datetime.fromtimestamp(finished_ms // 1000, UTC), usegmt=True),
         "Server": "AmazonS3",
     }
     if request.headers.get("if-none-match") == etag:

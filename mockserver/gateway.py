@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     Told: TypeAlias = Answer | Exception
     """What a handler gave or raised."""
 
-OTHER_PREFIXES = ("/__mock/", "/prod/", "/v2_prod/")
+OTHER_PREFIXES = ("/__mock/", "/prod/", "/v2_prod/", "/test_data/")
 """Paths of the application behind; no operation lies under them."""
 GZIP_BYTES = 1400
 """Shorter answers fit one packet, compressed or not."""
@@ -64,6 +64,13 @@ KEEPING = frozenset({Kind.DELAY, Kind.DRIBBLE, Kind.TRUNCATE, Kind.EARLY})
 
 _PRINTABLE = bytes(code if 32 <= code < 127 else 32 for code in range(256))
 """Control characters become spaces."""
+
+_DELIVERY = b"novita-mock-delivery"
+"""What our own webhooks carry (`mockserver.outbound.sender.LOOP_HEADER`)."""
+_NO_RECEIVER = (
+    "this call is a webhook of a mock: an operation is no receiver, and would answer webhooks with webhooks for ever; "
+    "name a receiver, or the inbox that GET /__mock/webhooks/inbox tells"
+)
 
 _JSON = (b"content-type", b"application/json")
 _GZIPPED = ((b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding"))
@@ -149,7 +156,7 @@ class Contract:
             if world.memory.waits:
                 world.memory.called(operation.operation_id, world.clock.now_ms(), self._mock.wall())
             call = self._call(world, operation, headers, query, body, findings, scheme, server)
-            if world.faults.active:
+            if Point.AUTH in world.faults.points:
                 call.trouble(Point.AUTH, Facts(operation_id=operation.operation_id))
             if b"prefer" in headers and self._mock.settings.magic:
                 self._prefer(headers[b"prefer"])
@@ -223,6 +230,8 @@ class Contract:
         server: Address | None,
     ) -> Call:
         self._note_version(operation, findings)
+        if _DELIVERY in headers:
+            raise Refusal(Reason.INVALID_REQUEST_BODY, _NO_RECEIVER)
         if operation.method == "POST" and headers.get(b"content-type") != b"application/json":
             self._check_content_type(headers.get(b"content-type"), operation, findings)
         host = headers.get(b"host", b"")
@@ -257,7 +266,7 @@ class Contract:
             if further and world is not None:
                 self._note_wait(operation, world, further)
             told = refusal.v2_body() if v2 else refusal.v3_body()
-        if call is not None and world is not None and world.faults.active and not call.settled:
+        if call is not None and world is not None and world.faults.streaks and not call.settled:
             world.faults.passed(Point.RESULT, Facts(operation_id=operation.operation_id))
         answer = orjson.dumps(told)
         sent, wire = [_JSON, *further], answer

@@ -75,7 +75,7 @@ def list_models(call: Call) -> Answer:
     """GET /v3/model: a page of the catalogue; a cursor is `c_` and an offset (C42)."""
     values = read_query(call)
     start = _offset(values.get("pagination.cursor") or "")
-    if call.world.faults.active:
+    if Point.MODELS in call.world.faults.points:
         call.trouble(Point.MODELS, Facts(operation_id=call.operation.operation_id))
     visibility, source = values.get("filter.visibility"), values.get("filter.source")
     found = call.mock.catalogue.query(
@@ -111,7 +111,7 @@ def _poll(call: Call) -> tuple[Task, int]:
             Reason.TASK_NOT_FOUND,
             f"no task {task_id[:64]!r} of this API key; expected a task_id that a submit answered",
         )
-    if world.faults.active:
+    if Point.RESULT in world.faults.points:
         facts = Facts(operation_id=call.operation.operation_id, body=task.body, task=task.number)
         try:
             effect = call.trouble(Point.RESULT, facts)

@@ -17,7 +17,7 @@ from mockserver.faults.breaks import hides_task
 from mockserver.faults.effects import LOSING, Effect, Kind
 from mockserver.faults.marks import may_ask
 from mockserver.faults.plan import Armed
-from mockserver.faults.points import Point
+from mockserver.faults.points import SUBMITTING, Point
 from mockserver.faults.rules import Facts
 from mockserver.mock import Mock
 from mockserver.money.fingerprint import fingerprint
@@ -50,7 +50,7 @@ def submit(call: Call) -> Task:
         world.base_url = call.base_url
     own = () if spell is None else _own_rules(call, spell)
     facts = None
-    if world.faults.active:
+    if world.faults.active and not world.faults.points.isdisjoint(SUBMITTING):
         facts = Facts(operation_id=operation_id, body=kept, task=world.created, own=own)
     try:
         if facts is not None:

@@ -25,6 +25,7 @@ from mockserver.core.task import Delivery, Status, Task, TaskType
 from mockserver.faults.effects import Effect
 from mockserver.faults.fate import Fate, fate_of
 from mockserver.faults.plan import DEFAULT_IN_A_ROW, Armed, FaultPlan, Fired
+from mockserver.faults.points import COURSE_POINTS
 from mockserver.faults.rules import Facts, Rule
 from mockserver.money.account import NO_LIMITS, Account, AccountSettings
 from mockserver.money.ledger import Ledger
@@ -233,7 +234,8 @@ class World:
         else:
             plan = Plan(now_ms, now_ms)  # webhook test mode: nothing is done
         fate = None
-        if self.faults.active and delivery.test_status is None:
+        faults = self.faults
+        if faults.active and not faults.points.isdisjoint(COURSE_POINTS) and delivery.test_status is None:
             fate = self._fate(plan, now_ms, Facts(operation_id=operation_id, body=body, task=number, own=own))
             plan = fate.plan
         task = Task(

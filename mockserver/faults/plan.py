@@ -29,6 +29,8 @@ OWN = 0
 
 _SUBMITTING = frozenset((Point.SUBMIT_BEFORE, Point.SUBMIT_AFTER_COMMIT, Point.WEBHOOK_BEFORE_REPLY, *COURSE))
 """Points that a submission passes; what a request asks for at others concerns its task."""
+_EVERYWHERE = frozenset(Point)
+_NOWHERE: frozenset[Point] = frozenset()
 _BOUND = frozenset((*ANSWERS, Point.WEBHOOK_ATTEMPT, Point.STORAGE_PUT))
 """Points where a client, or we ourselves, try again."""
 
@@ -108,15 +110,17 @@ class FaultPlan:
         replay: effects by position, from a tape; rules decide nothing then.
 
     Attributes:
-        active: whether anything can happen; the hot path asks nothing else.
+        active: whether anything can happen.
+        points: where it can; a call asks at no other, so that rules elsewhere cost it nothing.
+        streaks: faults in a row, by what they happened to.
         fired: the faults that happened, newest `MAX_FIRED` kept. total: how many in all.
         suppressed: how many did not happen because of the bound.
         on_fired: told of every fault that happens.
     """
 
     __slots__ = (
-        "_armed", "_by_request", "_by_task", "_next_id", "_replay", "_seed", "_streaks", "active", "fired", "in_a_row",
-        "on_fired", "suppressed", "total",
+        "_armed", "_by_request", "_by_task", "_next_id", "_replay", "_seed", "active", "fired", "in_a_row",
+        "on_fired", "points", "streaks", "suppressed", "total",
     )  # fmt: skip
 
     def __init__(
@@ -128,13 +132,14 @@ class FaultPlan:
         self._armed: dict[int, Armed] = {}
         self._by_request: OrderedDict[bytes, list[Armed]] = OrderedDict()
         self._by_task: dict[int, list[Armed]] = {}
-        self._streaks: dict[str, int] = {}
+        self.streaks: dict[str, int] = {}
         self._next_id = 1
         self.fired: deque[Fired] = deque(maxlen=MAX_FIRED)
         self.total = 0
         self.suppressed = 0
         self.on_fired: Callable[[Fired], None] | None = None
         self.active = bool(replay)
+        self.points = _EVERYWHERE if replay else _NOWHERE
 
     @property
     def replaying(self) -> bool:
@@ -212,7 +217,7 @@ class FaultPlan:
         self._armed.clear()
         self._by_task.clear()
         self._by_request.clear()
-        self._streaks.clear()
+        self.streaks.clear()
         self._look()
         return count
 
@@ -235,11 +240,11 @@ class FaultPlan:
             if armed.rule.point is point and armed.happens(facts, now_ms):
                 if armed.rule.bounded and point in _BOUND:
                     streak = self._streak(point, facts)
-                    in_a_row = self._streaks.get(streak, 0)
+                    in_a_row = self.streaks.get(streak, 0)
                     if self.in_a_row is not None and in_a_row >= self.in_a_row:
                         self.suppressed += 1
                         continue
-                    self._streaks[streak] = in_a_row + 1
+                    self.streaks[streak] = in_a_row + 1
                 armed.fired += 1
                 draws = _Draws(seed_of("draw", armed.seed, where))
                 effect = armed.rule.effect.resolved(draws)
@@ -249,8 +254,8 @@ class FaultPlan:
 
     def passed(self, point: Point, facts: Facts) -> None:
         """Nothing happened to a call, an attempt or an upload: the faults in a row are counted from 0 again."""
-        if self._streaks:
-            self._streaks.pop(self._streak(point, facts), None)
+        if self.streaks:
+            self.streaks.pop(self._streak(point, facts), None)
             self._look()
 
     def _make(self, rule: Rule, now_ms: int) -> Armed:
@@ -285,7 +290,11 @@ class FaultPlan:
         return facts.operation_id
 
     def _look(self) -> None:
-        self.active = bool(self._armed or self._by_task or self._by_request or self._streaks or self._replay)
+        self.active = bool(self._armed or self._by_task or self._by_request or self.streaks or self._replay)
+        if self._replay or self._by_task or self._by_request:
+            self.points = _EVERYWHERE
+        else:
+            self.points = frozenset(armed.rule.point for armed in self._armed.values())
 
 
 class _Draws:

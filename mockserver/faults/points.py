@@ -31,6 +31,11 @@ class Point(StrEnum):
 COURSE = (Point.QUEUE, Point.START, Point.PROGRESS, Point.FINISH)
 """Points of a task's life. They are decided when the task is submitted, because its whole life is planned then."""
 
+COURSE_POINTS = frozenset(COURSE)
+
+SUBMITTING = frozenset({Point.SUBMIT_BEFORE, Point.SUBMIT_AFTER_COMMIT, Point.WEBHOOK_BEFORE_REPLY})
+"""Points of a submit."""
+
 ANSWERS = (Point.AUTH, Point.SUBMIT_BEFORE, Point.SUBMIT_AFTER_COMMIT, Point.RESULT, Point.MODELS, Point.DOWNLOAD)
 """Points whose effect a client sees as the answer of a call."""
 

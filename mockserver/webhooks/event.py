@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from mockserver.answers import View, task_result
+from mockserver.answers import View, sample_picture_path, task_result
 from mockserver.core.links import V3_TTL_S
 from mockserver.core.recipe import ImageType
 from mockserver.core.task import Status, Task, TaskType
@@ -39,16 +39,7 @@ def event_payload(task: Task, now_ms: int, view: View) -> dict[str, Any]:
         raise ValueError(f"task {task.id} has not ended: it owes no event yet")
     found = task_result(task, now_ms, view)
     found["extra"]["webhook"] = {"url": task.delivery.webhook_url}
-    if task.delivery.test_status is not None:
-        for index, image in enumerate(found["images"]):
-            path = sample_picture_path(index, task.delivery.image_type)
-            image["image_url"] = view.base_url + view.signer.sign(path, now_ms=now_ms, ttl_s=V3_TTL_S)
     return found
-
-
-def sample_picture_path(index: int, image_type: ImageType) -> str:
-    """Path of a picture that test mode makes up; documented is /test_data/image_01.jpeg."""
-    return f"/test_data/image_{index + 1:02}.{image_type}"
 
 
 def made_up_payload(

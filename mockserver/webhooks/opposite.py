@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import orjson
 
-from mockserver.answers import View
+from mockserver.answers import View, sample_picture_path
 from mockserver.core.links import V3_TTL_S
 from mockserver.core.recipe import ImageType
 from mockserver.core.task import Status
-from mockserver.webhooks.event import sample_picture_path
 
 REASON = "the mock was told to contradict an event that it had sent"
 
