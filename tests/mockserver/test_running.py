@@ -27,7 +27,7 @@ def test_a_server_that_does_not_answer_its_first_request_is_never_ready() -> Non
 
 def test_a_thread_whose_server_does_not_answer_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Entering it raises, without waiting for a deadline, and leaves no thread behind."""
-    monkeypatch.setattr("mockserver.running.create_app", lambda settings: Starlette())
+    monkeypatch.setattr("mockserver.running.create_app", lambda settings, parts: Starlette())
     thread = ServerThread()
 
     with pytest.raises(CannotStart, match="404"):
