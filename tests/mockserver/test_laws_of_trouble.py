@@ -31,6 +31,7 @@ from mockserver.webhooks.delivery import Cause, Delivery, Origin
 from mockserver.webhooks.settings import WebhookSettings
 from mockserver.world import World, world_id
 from tests.mockserver.trouble_book import (
+    ANSWERED,
     SPACING_MS,
     STOPPING,
     Book,
@@ -173,7 +174,9 @@ class Trouble(RuleBasedStateMachine):
         always = operation != Point.DOWNLOAD and book.always_at(Point.AUTH)
         answer = self.do(key, method, target, body, signed=signed)
         new = world.faults.total - total
-        fired = of_call(list(world.faults.fired)[len(world.faults.fired) - new :], world.calls)
+        happened = list(world.faults.fired)[len(world.faults.fired) - new :]
+        fired = of_call(happened, world.calls)
+        assert fired == [one for one in happened if one.point in ANSWERED], "they stand at the place of this call"
         if always and (self.in_a_row is None or book.streaks[operation] < self.in_a_row):
             assert any(one.point is Point.AUTH for one in fired), "each call was to suffer something"
         through = not fired if operation != Point.DOWNLOAD else not fired and answer.status in (200, 206)
@@ -351,7 +354,7 @@ class Trouble(RuleBasedStateMachine):
         for _ in range(patience):
             if all(task.id in self.books[key].finals for task in self.world(key).tasks):
                 break
-            for number in range(self.world(key).created):
+            for number in range(min(10, self.world(key).created)):
                 self.poll(key, number, 1, other=False)
             self.control(key, "POST", "/clock/advance", {"seconds": seconds})
             self.check(key)
@@ -372,7 +375,7 @@ class Trouble(RuleBasedStateMachine):
         found = answer.json
         image = found["data"]["imgs"][0] if task.is_v2 else found["images"][0]["image_url"]
         parts = urlsplit(image)
-        if parts.hostname == "127.0.0.1":
+        if parts.hostname == "127.0.0.1" and not parts.path.startswith("/test_data/"):  # samples are nobody's
             for _ in range(2):
                 self.ask(key, "GET", f"{parts.path}?{parts.query}", signed=True)
         self.check(key)
@@ -523,7 +526,8 @@ class Trouble(RuleBasedStateMachine):
         assert {rule["id"] for rule in self.control(key, "GET", "/faults")["armed"]} <= set(book.rules)
         attempts = sum(one["attempts"] for one in self.control(key, "GET", "/webhooks/deliveries")["deliveries"])
         assert attempts == len(self.site.receivers.came[key])
-        assert self.control(key, "GET", "/requests/count")["count"] == len(book.answers)
+        assert found["requests"]["written"] == len(book.answers)
+        assert self.control(key, "GET", "/requests/count")["count"] == min(len(book.answers), found["requests"]["held"])
 
     def start_again(self, key: str, forget: bool) -> None:
         """A world is reset or forgotten: from here on it is as if its key had not been used."""
@@ -577,13 +581,11 @@ def shuffled(steps: dict[str, list[Step]]) -> list[Step]:
     return [next(left[key]) for key in order]
 
 
-Trouble.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=30, deadline=None, report_multiple_bugs=False
-)
+Trouble.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestTrouble = Trouble.TestCase
 
 
 @pytest.mark.slow
 def test_the_laws_hold_for_longer() -> None:
-    """The same with more and longer lives."""
-    run_state_machine_as_test(Trouble, settings=settings(max_examples=1000, stateful_step_count=80, deadline=None))
+    """The same with more and longer lives: a minute or two."""
+    run_state_machine_as_test(Trouble, settings=settings(max_examples=300, stateful_step_count=80, deadline=None))

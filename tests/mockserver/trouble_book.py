@@ -29,6 +29,9 @@ SPACING_MS = (1_000, 5_000)
 STOPPING = (Point.AUTH, Point.SUBMIT_BEFORE)
 """Points at which any fault but a delay means that nothing was made."""
 
+ANSWERED = (*ANSWERS, Point.WEBHOOK_BEFORE_REPLY)
+"""Points that are known by the number of a call."""
+
 _SIGNATURE = re.compile(rb'\?X-Amz-[^"]*')
 _DIRECTIVE = re.compile(rb"\[\[mock:[^\]]*\]\]")
 
@@ -134,8 +137,7 @@ def is_refused(answer: Answer) -> bool:
 
 def of_call(fired: list[Fired], number: int) -> list[Fired]:
     """The faults of one call of a world."""
-    points = (*ANSWERS, Point.WEBHOOK_BEFORE_REPLY)
-    return [one for one in fired if one.point in points and one.position == f"{one.point.value}#{number}"]
+    return [one for one in fired if one.point in ANSWERED and one.position == f"{one.point.value}#{number}"]
 
 
 def shot(world: World) -> tuple[object, ...]:
