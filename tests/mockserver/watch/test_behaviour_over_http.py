@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
+from mockserver.app import create_app
+from mockserver.core.clock import ClockMode
 from mockserver.faults.effects import read_effect
 from mockserver.faults.points import Point
+from mockserver.mock import Parts
+from mockserver.parts.wall import FakeWall
+from mockserver.settings import Settings
 from mockserver.trouble import PATIENCE_S, Troubled, play
+from openapi.document import Document
 from tests.bodies import txt2img, txt2img_v2
 from tests.conftest import Server
 
@@ -126,6 +132,53 @@ class TestPatience:
         )
         await play(troubled, {"type": "http"}, receive, send, pause)
         return bool(left)
+
+
+@pytest.mark.parametrize(
+    ("point", "where"),
+    [("auth", "listModels"), ("submit.after_commit", "createTxt2imgTask"), ("download", "picture link")],
+)
+def test_every_kind_of_call_can_be_waited_for_too_long(document: Document, point: str, where: str) -> None:
+    """The mock's waits pass at once here: the client has its answer, an hour late."""
+
+    async def pause(seconds: float) -> None:
+        del seconds
+
+    wall = FakeWall()
+    settings = Settings(clock=ClockMode.parse("manual"))
+    server = Server(create_app(document, settings, Parts(wall=wall, pause=pause)), wall)
+    url = server.finished(SUBMIT, txt2img())["images"][0]["image_url"]
+    server.control("POST", "/faults", {"point": point, "effect": {"delay": "1h"}, "times": 1})
+    if point == "auth":
+        server.call("GET", MODELS)
+    elif point == "download":
+        server.download(url)
+    else:
+        server.submit(SUBMIT, txt2img())
+    found = [(finding["code"], finding["where"]) for finding in server.findings()]
+    server.close()
+    assert found == [("NV602", where)]
+
+
+def test_a_task_that_the_service_forgot_was_not_given_up(server: Server) -> None:
+    """The client was told that there is no such task."""
+    server.control("POST", "/faults", {"point": "progress", "effect": "vanish"})
+    read, unread = server.submit(SUBMIT, txt2img()), server.submit(SUBMIT, txt2img())
+    server.result(read)
+    server.finish_all()
+    server.control("POST", "/clock/advance", {"duration": "1h"})
+    assert server.call("GET", "/v3/async/task-result", params={"task_id": unread}).status_code == 404
+    assert told(server) == {}
+
+
+def test_a_task_lost_by_a_failed_poll_is_not_called_unread_as_well(server: Server) -> None:
+    """One finding names one mistake."""
+    task_id = server.submit(SUBMIT, txt2img())
+    server.control("POST", "/faults", {"point": "result", "effect": {"status": 500}, "times": 1})
+    server.call("GET", "/v3/async/task-result", params={"task_id": task_id})
+    server.finish_all()
+    server.control("POST", "/clock/advance", {"duration": "1h"})
+    assert told(server) == {"NV303": 1}
 
 
 class TestDownloads:
