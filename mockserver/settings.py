@@ -40,6 +40,7 @@ class Limits:
         input_bytes: source pictures kept.
         picture_bytes: drawn pictures kept for the next download.
         body_bytes: the largest request body that is read.
+        wait_s: how long a control call may wait for events, in seconds of the wall.
     """
 
     worlds: int = 1_000
@@ -51,6 +52,7 @@ class Limits:
     input_bytes: int = 256 * 1024 * 1024
     picture_bytes: int = 64 * 1024 * 1024
     body_bytes: int = 64 * 1024 * 1024
+    wait_s: int = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

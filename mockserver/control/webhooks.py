@@ -199,7 +199,8 @@ async def _wait(call: Call) -> dict[str, Any]:
         found[:] = inbox.find(event)
         return len(found) >= int(count)
 
-    complete = await inbox.bell.wait_until(enough, call.query.get("timeout", MAX_WAIT_S))
+    longest_s = call.mock.settings.limits.wait_s
+    complete = await inbox.bell.wait_until(enough, min(call.query.get("timeout", longest_s), longest_s))
     return {"complete": complete, "events": [describe_received(one) for one in found]}
 
 

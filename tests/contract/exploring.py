@@ -25,7 +25,7 @@ from schemathesis.schemas import BaseSchema
 
 from mockserver.core.clock import ClockMode
 from mockserver.running import ServerThread
-from mockserver.settings import Settings
+from mockserver.settings import Limits, Settings
 from openapi.catalogue import Catalogue, Kind, load_catalogue
 from openapi.document import Document, Reading
 from tests.bodies import CHECKPOINT, base64_png
@@ -171,7 +171,8 @@ def explore(
 def explore_control(*, examples: int, seed: int = 1) -> Found:
     """Runs every phase once against the control interface, by its own document."""
     found = Found()
-    with ServerThread(Settings(clock=ClockMode.parse("manual"))) as server:
+    quick = Settings(clock=ClockMode.parse("manual"), limits=Limits(wait_s=0))
+    with ServerThread(quick) as server:
         config = _config(examples, seed)
         config["checks"] = {name: {"enabled": False} for name in EXCLUDED_CONTROL if name != "max_response_time"}
         schema = schemathesis.openapi.from_url(f"{server.url}/__mock/openapi.json", config=Config.from_dict(config))

@@ -23,7 +23,7 @@ from mockserver.control.table import RESOURCES
 from mockserver.core.clock import ClockMode
 from mockserver.mock import Parts
 from mockserver.parts.wall import FakeWall
-from mockserver.settings import Settings
+from mockserver.settings import Limits, Settings
 from openapi.document import Document
 from tests.bodies import IMG2IMG, IMG2IMG_V2, TXT2IMG, TXT2IMG_V2, png, txt2img, txt2img_v2
 from tests.contract import asgi, hostile
@@ -119,7 +119,7 @@ def strangers(document: Document, caplog: pytest.LogCaptureFixture) -> Iterator[
     loop = asyncio.new_event_loop()
     made = {}
     for strict in (False, True):
-        chosen = Settings(clock=ClockMode.parse("manual"), strict=strict)
+        chosen = Settings(clock=ClockMode.parse("manual"), strict=strict, limits=Limits(wait_s=0))
         made[strict] = Stranger(create_app(document, chosen, Parts(wall=FakeWall())), document, loop)
     try:
         yield made
