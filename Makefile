@@ -45,7 +45,7 @@ lint: $(SETUP) ## look for format and lint errors
 types: $(SETUP) ## check the types
 	$(BIN)/mypy
 
-generate: $(SETUP) ## write the generated files again
+generate: $(SETUP) clients ## write the generated files again
 	$(BIN)/python -m openapi.build
 	$(BIN)/python -m openapi.requirements --write
 	$(BIN)/python docs/make_life_cycle.py --write
@@ -54,6 +54,7 @@ generate: $(SETUP) ## write the generated files again
 	$(BIN)/python docs/make_faults.py
 	$(BIN)/python docs/make_findings.py
 	$(BIN)/python docs/make_fault_table.py --write
+	$(BIN)/python docs/make_weaknesses.py --write
 	$(BIN)/python -m tests.contract.documented_table --write
 
 generated: $(SETUP) ## look for generated files that are out of date

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from benchmarks import inprocess, load, report, startup
 from benchmarks.peers import FOLDER, NAMES, PACKAGES, peers
-from benchmarks.servers import CONSTANT, HELLO, MOCK, ROOT, SCHEMA, Server
+from benchmarks.servers import CONSTANT, HELLO, IDLE, MOCK, ROOT, SCHEMA, Server
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
         others, results.missing = peers()
     else:
         results.missing = dict.fromkeys(NAMES, "left out (--no-peers)")
-    servers = [SCHEMA, MOCK, *others]
+    servers = [SCHEMA, MOCK, IDLE, *others]
     results.words = {server.name: server.words for server in (CONSTANT, *servers, HELLO)}
     results.words |= dict.fromkeys([name for name in NAMES if name not in results.words], "see below")
     results.notes = [
@@ -35,7 +35,9 @@ def main() -> int:
         _measure_load(servers, options, results)
     if options.start:
         _say("start-up")
-        results.start_s, results.start_ratio, missing = startup.start_times(HELLO, servers, rounds=options.rounds)
+        results.start_s, results.start_ratio, missing = startup.start_times(
+            HELLO, [server for server in servers if server is not IDLE], rounds=options.rounds
+        )
         results.missing |= {f"start-up of {name}": reason for name, reason in missing.items()}
     if options.inprocess:
         _measure_in_process(results)

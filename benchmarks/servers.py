@@ -197,6 +197,15 @@ HELLO = Server(
     command=uvicorn_command("benchmarks.apps.hello:app"),
     prepare=_prepare_constant,
 )
+IDLE = Server(
+    name="novita-mock, idle fault plan",
+    words="the same, with faults armed at points that submits and polls do not pass",
+    command=lambda port: [
+        *(sys.executable, "-m", "mockserver", "--port", str(port), "--clock", "auto"),
+        *("--scenario", str(ROOT / "benchmarks" / "idle-plan.yaml")),
+    ],
+    prepare=_prepare_mock,
+)
 MOCK = Server(
     name="novita-mock",
     words="key, world, full validation, task with its plan, journal",
