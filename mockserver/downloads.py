@@ -125,6 +125,8 @@ async def _serve(request: Request, mock: Mock, task_id: str) -> Response | Troub
     _remember(request, mock, world, task, outcome, struck, expired=_EXPIRED in findings)
     world.findings.add(findings)
     _write(mock, world, request, _status_of(outcome), findings)
+    if struck:
+        world.journal.mark(str(struck[0]))
     return outcome
 
 

@@ -289,7 +289,9 @@ class Contract:
             return self._finish(operation, world, headers, call.query, call.body, call.findings, told, call)
         if effect.kind is Kind.BREAK and isinstance(told, dict):
             told = broken(told, effect, DEFAULT_FIELDS[operation.operation_id])
-            return self._finish(operation, world, headers, call.query, call.body, call.findings, told)
+            found = self._finish(operation, world, headers, call.query, call.body, call.findings, told)
+            world.journal.mark(str(effect))
+            return found
         if effect.kind is Kind.STATUS:
             status, given, wire = status_answer(effect, version=operation.version)
             self._note_wait(operation, world, given)
@@ -297,6 +299,7 @@ class Contract:
             if isinstance(told, Disturbed) and told.preferred:
                 given.append((APPLIED, b"code=%d" % status))
             self._write_down(operation, world, headers, call.query, call.body, call.findings, status, wire, given)
+            world.journal.mark(str(effect))
             return status, given, wire
         sent: Sent | None = None
         if isinstance(told, dict) and effect.kind in KEEPING:
@@ -305,6 +308,7 @@ class Contract:
             sent = found
         else:
             self._write_down(operation, world, headers, call.query, call.body, call.findings, 0, b"", [])
+        world.journal.mark(str(effect))
         return Troubled(
             sent,
             effect,
@@ -331,11 +335,15 @@ class Contract:
                 told = error
             call.findings[:] = dict.fromkeys(call.findings)  # what came before the wait was found a second time
             if isinstance(told, dict | Exception):
-                return self._finish(operation, world, headers, call.query, call.body, call.findings, told, call)
+                found = self._finish(operation, world, headers, call.query, call.body, call.findings, told, call)
+                if isinstance(found, tuple):
+                    world.journal.mark(str(waiting.effect))
+                return found
             return self._answer_later(told, operation, world, headers, call.query, call.body, call.findings, call)
 
         def left() -> None:
             self._write_down(operation, call.world, headers, call.query, call.body, call.findings, 0, b"", [])
+            call.world.journal.mark(str(waiting.effect))
             if on_gone is not None:
                 on_gone()
 

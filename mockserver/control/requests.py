@@ -66,6 +66,7 @@ _ENTRY: Schema = {
         "answer": {"description": "JSON where it is, else text; null: none."},
         "answer_bytes": {"type": "integer", "minimum": 0},
         "findings": {"type": "integer", "minimum": 0},
+        "fault": {"type": ["string", "null"], "description": "What a fault plan did to the call; null: nothing."},
     },
     "required": ["number", "at_ms", "method", "path", "query", "operation_id", "status", "headers", "request"],
 }
@@ -161,6 +162,7 @@ def describe_entry(entry: Entry) -> dict[str, Any]:
         "answer": _body(entry.answer, entry.answer_bytes),
         "answer_bytes": entry.answer_bytes,
         "findings": entry.findings,
+        "fault": entry.fault or None,
     }
 
 

@@ -37,6 +37,7 @@ class Entry:
         request, answer: the first `BODY_BYTES` of the bodies, secrets cut out.
         request_bytes, answer_bytes: the full lengths of what was sent.
         findings: how many findings the call made.
+        fault: what a fault plan did to it; empty: nothing.
         size: about how many bytes it takes.
     """
 
@@ -44,6 +45,7 @@ class Entry:
         "answer",
         "answer_bytes",
         "at_ms",
+        "fault",
         "findings",
         "headers",
         "method",
@@ -86,6 +88,7 @@ class Entry:
         self.request_bytes = request_bytes
         self.answer_bytes = answer_bytes
         self.findings = findings
+        self.fault = ""
         size = ENTRY_BYTES + len(path) + len(query) + len(request) + len(answer)
         for name, value in headers:
             size += len(name) + len(value)
@@ -225,6 +228,11 @@ class Journal:
             self.drop_oldest()
         self._entries.append(entry)
         self._budget.charge(self, entry.size)
+
+    def mark(self, fault: str) -> None:
+        """Says of the call written last what a fault plan did to it."""
+        if self._entries:
+            self._entries[-1].fault = fault
 
     def clean(self, text: str) -> str:
         """A text without the key, for whatever else is kept or printed of a call."""

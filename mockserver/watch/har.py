@@ -67,6 +67,7 @@ def _entry(entry: Entry, base_url: str) -> dict[str, Any]:
         "_number": entry.number,
         "_operationId": entry.operation_id or None,
         "_findings": entry.findings,
+        "_fault": entry.fault or None,
     }
 
 
