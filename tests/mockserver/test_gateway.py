@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -134,3 +135,14 @@ def call(
     }
     server.loop.run_until_complete(server.app(scope, receive, send))
     return answered
+
+
+def test_the_journal_says_what_happened_to_a_call(server: Server) -> None:
+    """The effect stands beside the call; an ordinary one has none."""
+    task_id = server.submit(TXT2IMG, txt2img())
+    for effect in ({"status": 503}, {"break": "null"}, "EMPTY_RESPONSE"):
+        server.control("POST", "/faults", {"point": "result", "effect": effect, "times": 1})
+        with suppress(ConnectionResetError):
+            server.call("GET", "/v3/async/task-result", params={"task_id": task_id})
+    found = server.control("GET", "/requests")["requests"]
+    assert [entry["fault"] for entry in found] == [None, "status 503", "break null", "EMPTY_RESPONSE"]

@@ -7,7 +7,6 @@ import logging
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -24,7 +23,6 @@ from mockserver.running import ServerThread
 from mockserver.settings import Settings
 from mockserver.trouble import Sent, Troubled, play
 from tests.bodies import TXT2IMG, txt2img
-from tests.conftest import Server
 from tests.mockserver.faults.driving import SCENES
 from tests.mockserver.faults.stage import MODELS, PATIENCE_S, Ask, Seen, Stage, Wire, poll_ask, running, submit_ask
 
@@ -418,14 +416,3 @@ def test_every_breaking_effect_is_known_here() -> None:
     """The lists above follow the scenes."""
     kinds = {kind for point, kind in SCENES if point is Point.RESULT}
     assert kinds == {*BREAKING, *SURVIVING, Kind.NO_ANSWER}
-
-
-def test_the_journal_says_what_happened_to_a_call(server: Server) -> None:
-    """The effect stands beside the call; an ordinary one has none."""
-    task_id = server.submit(TXT2IMG, txt2img())
-    for effect in ({"status": 503}, {"break": "null"}, "EMPTY_RESPONSE"):
-        server.control("POST", "/faults", {"point": "result", "effect": effect, "times": 1})
-        with suppress(ConnectionResetError):
-            server.call("GET", "/v3/async/task-result", params={"task_id": task_id})
-    found = server.control("GET", "/requests")["requests"]
-    assert [entry["fault"] for entry in found] == [None, "status 503", "break null", "EMPTY_RESPONSE"]
