@@ -20,6 +20,7 @@ import orjson
 
 from mockserver.app import Behind, MockApp, OnDemand, control_app, pictures_app
 from mockserver.core.clock import ClockMode
+from mockserver.core.fleet import FleetSettings
 from mockserver.core.recipe import ImageType, Recipe
 from mockserver.core.storage import StorageFault
 from mockserver.faults.tape import Decisions
@@ -220,6 +221,7 @@ class Site:
         seed: the server's.
         in_a_row: faults in a row that are allowed.
         webhooks: how events are delivered.
+        clock: how the worlds' clocks move at first.
         wall_ms: what the wall says at first.
         replay: what a tape says.
         uploader: takes pictures, if not `Buckets`.
@@ -234,6 +236,7 @@ class Site:
         seed: int,
         in_a_row: int | None,
         webhooks: WebhookSettings,
+        clock: str = "manual",
         wall_ms: int | None = None,
         replay: Decisions | None = None,
         uploader: Uploader | None = None,
@@ -242,7 +245,12 @@ class Site:
         self.receivers = Receivers(self.wall)
         self.attempts: dict[str, list[tuple[Delivery, Attempt]]] = {key: [] for key in KEYS}
         settings = Settings(
-            clock=ClockMode.parse("manual"), seed=seed, in_a_row=in_a_row, webhooks=webhooks, replay=replay
+            clock=ClockMode.parse(clock),
+            fleet=FleetSettings(workers=1),
+            seed=seed,
+            in_a_row=in_a_row,
+            webhooks=webhooks,
+            replay=replay,
         )
         parts = Parts(
             wall=self.wall, renderer=Sketches(), pause=_at_once, sender=self.receivers, uploader=uploader or Buckets()
@@ -257,6 +265,10 @@ class Site:
     def world(self, key: str) -> World:
         """The world of a key."""
         return self.mock.world(key)
+
+    def has_alarm(self, key: str) -> bool:
+        """Whether something will wake a world by itself."""
+        return self.world(key) in self.mock.errands._alarms
 
     def play(self, step: Step) -> Answer | None:
         """Does a step, and all that it leads to; gives the answer of a call."""
@@ -276,7 +288,8 @@ class Site:
         elif step.method:
             answer = await self._call(step)
         world = self.world(step.key)
-        self.mock.errands.wake(world)  # a clock that runs got there by itself
+        if not step.method and step.manner is None:
+            self.mock.errands.wake(world)  # a clock that runs got there by itself
         await self.mock.errands.settle(world)
         return answer
 
