@@ -7,7 +7,7 @@ import os
 import httpx
 import pytest
 
-from mockserver.pytest_plugin import NovitaWorld
+from mockserver.handles import NovitaWorld
 from tests.bodies import txt2img
 
 pytest_plugins = ["pytester"]
@@ -61,3 +61,42 @@ def test_the_plugin_costs_nothing_until_it_is_used(pytester: pytest.Pytester) ->
     )
     ended = pytester.runpytest_subprocess("-p", "no:schemathesis", "-p", "no:hypothesispytest", "-p", "no:anyio")
     ended.assert_outcomes(passed=1)
+
+
+def submit(world: NovitaWorld, **request: object) -> httpx.Response:
+    return httpx.post(
+        f"{world.url}/v3/async/txt2img",
+        json=txt2img(**request),
+        headers={"authorization": f"Bearer {world.key}"},
+    )
+
+
+def test_faults_are_armed_without_http(novita_world: NovitaWorld) -> None:
+    """As a control call arms them; what happened can be asked."""
+    novita_world.faults.arm("submit.before", {"status": 429}, times=1)
+    assert submit(novita_world).status_code == 429
+    assert submit(novita_world).status_code == 200
+    assert novita_world.faults.fired() == ["submit.before#1: status 429"]
+    novita_world.faults.arm("submit.before", "no-answer")
+    novita_world.faults.disarm()
+    assert submit(novita_world).status_code == 200
+
+
+def test_a_fault_that_is_none_says_what_was_expected(novita_world: NovitaWorld) -> None:
+    with pytest.raises(ValueError, match=r"effects at result: status, delay"):
+        novita_world.faults.arm("result", "stuck")
+
+
+def test_money_and_findings_are_at_hand(novita_world: NovitaWorld) -> None:
+    """A repeat after a lost answer, as a test would assert that it does not happen."""
+    novita_world.faults.arm("submit.after_commit", {"status": 504}, times=1)
+    assert submit(novita_world, seed=1).status_code == 504
+    assert novita_world.ledger.double_spends() == []
+    assert submit(novita_world, seed=1).status_code == 200
+    assert novita_world.ledger.usd == pytest.approx(0.0042)
+    assert len(novita_world.ledger.double_spends()) == 1
+    assert novita_world.findings()["NV301"] == 1
+    assert [entry["fault"] for entry in novita_world.requests()] == ["status 504", None]
+    novita_world.ledger.check_budget(0.0042)
+    with pytest.raises(AssertionError, match="2 tasks, 2 pictures"):
+        novita_world.ledger.check_budget(0.004)

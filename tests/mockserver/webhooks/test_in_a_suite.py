@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from mockserver.pytest_plugin import NovitaWorld
+from mockserver.handles import NovitaWorld
 from tests.bodies import TXT2IMG, txt2img
 
 

@@ -1,0 +1,259 @@
+"""A world in a test's hands: its clock, faults, webhooks, money and findings, without HTTP.
+
+What they do runs in the server's own thread, between two calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mockserver.running import ServerThread
+    from mockserver.world import World
+
+_LONG_S = 120.0
+"""How long receivers of a test's events may take in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorldClock:
+    """A world's clock in a test's hands. What moves it also delivers the webhooks that fall due, and waits for them."""
+
+    _server: ServerThread
+    _world: World
+
+    def now_ms(self) -> int:
+        """The world's instant, milliseconds since the epoch."""
+        return int(self._server.call(self._world.clock.now_ms))
+
+    def advance(self, duration: float | str) -> None:
+        """Moves forward by seconds, or by text such as `90s` or `2h`."""
+        from mockserver.core.clock import parse_duration_ms
+
+        by_ms = parse_duration_ms(duration)
+        errands = self._server.mock.errands
+        self._server.call_async(lambda: errands.advance(self._world, self._world.clock.now_ms() + by_ms), _LONG_S)
+
+    def advance_to_next_event(self) -> int | None:
+        """Moves to the next start or end of a task, or the next webhook attempt; None when nothing lies ahead."""
+        errands = self._server.mock.errands
+        found: int | None = self._server.call_async(lambda: errands.advance_to_next_event(self._world), _LONG_S)
+        return found
+
+    def run_until_idle(self) -> None:
+        """Moves until all tasks have ended and all webhooks are delivered or given up."""
+        errands = self._server.mock.errands
+        self._server.call_async(lambda: errands.run_until_idle(self._world), _LONG_S)
+
+    def freeze(self) -> None:
+        """Stops the clock."""
+        self._change(self._world.clock.freeze)
+
+    def resume(self) -> None:
+        """Lets it run again."""
+        self._change(self._world.clock.resume)
+
+    def _change(self, change: Callable[[], None]) -> None:
+        def run() -> None:
+            change()
+            self._world.clock_moved()
+
+        self._server.call(run)
+
+
+@dataclass(frozen=True, slots=True)
+class WorldWebhooks:
+    """A world's webhooks in a test's hands.
+
+    Attributes:
+        inbox_url: takes events for a test without a receiver; give it as `extra.webhook.url`.
+    """
+
+    _server: ServerThread
+    _world: World
+    inbox_url: str
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        """Every delivery with its event and its attempts, oldest first, as GET /__mock/webhooks/deliveries/{id}."""
+        from mockserver.webhooks.showing import describe_whole
+
+        desk = self._world.desk
+        found: list[dict[str, Any]] = self._server.call(lambda: [describe_whole(one, desk.redactor) for one in desk])
+        return found
+
+    def inbox(self) -> list[dict[str, Any]]:
+        """The events that came to `inbox_url`, oldest first."""
+        from mockserver.webhooks.showing import describe_received
+
+        inbox = self._world.desk.inbox
+        found: list[dict[str, Any]] = self._server.call(lambda: [describe_received(one) for one in inbox])
+        return found
+
+    def wait(self, count: int = 1, timeout: float = 5.0) -> list[dict[str, Any]]:
+        """The deliveries, as soon as so many are delivered, given up or dropped.
+
+        Args:
+            count: how many.
+            timeout: seconds of the wall.
+
+        Raises:
+            TimeoutError: fewer are; the message says how each stands.
+        """
+        desk = self._world.desk
+
+        def enough() -> bool:
+            return sum(not one.state.owed for one in desk) >= count
+
+        done = self._server.call_async(lambda: desk.bell.wait_until(enough, timeout), timeout + _LONG_S)
+        found = self.deliveries()
+        if not done:
+            stand = "; ".join(f"{one['id']} to {one['url']}: {one['state']}, {one['last']}" for one in found) or "none"
+            raise TimeoutError(f"expected {count} webhook deliveries to end within {timeout:g} s; there are: {stand}")
+        return found
+
+    def replay(self, id: str) -> bool:
+        """Sends the event of a delivery once more; whether it was taken.
+
+        Raises:
+            KeyError: no such delivery.
+        """
+        from mockserver.webhooks.delivery import Cause
+
+        delivery = self._world.desk.get(id)
+        if delivery is None:
+            raise KeyError(id)
+        courier = self._server.mock.courier
+        sent = self._server.call_async(lambda: courier.send_again(self._world, delivery, Cause.REPLAY), _LONG_S)
+        return bool(sent[0].ok)
+
+    def hold(self) -> None:
+        """All new deliveries wait until they are released."""
+        self._server.call(lambda: setattr(self._world.desk, "holding", True))
+
+    def release(self, *, reverse: bool = False) -> None:
+        """Sends all held deliveries, one after the other, and no longer holds new ones."""
+        courier, desk = self._server.mock.courier, self._world.desk
+
+        async def release() -> None:
+            desk.holding = False
+            await courier.release(self._world, sorted(desk.held(), key=lambda one: one.number, reverse=reverse))
+
+        self._server.call_async(release, _LONG_S)
+
+
+@dataclass(frozen=True, slots=True)
+class WorldFaults:
+    """A world's fault plan in a test's hands."""
+
+    _server: ServerThread
+    _world: World
+
+    def arm(self, point: str, effect: object, **when: Any) -> None:
+        """Arms a fault, as `POST /__mock/faults` does.
+
+        Args:
+            point: where, such as `submit.before`.
+            effect: what, such as `"no-answer"` or `{"status": 429}`.
+            when: `nth`, `every`, `times`, `probability`, `after`, `until`, `match`.
+
+        Raises:
+            ValueError: something in it is not what it may be; says what was expected.
+        """
+        from mockserver.faults.rules import read_rule
+
+        world, rule = self._world, read_rule({"point": point, "effect": effect, **when}, (), source="test")
+        self._server.call(lambda: world.faults.arm([rule], world.clock.now_ms()))
+
+    def disarm(self) -> None:
+        """Disarms everything."""
+        self._server.call(self._world.faults.disarm_all)
+
+    def fired(self) -> list[str]:
+        """What happened, oldest first: `submit.before#2: status 429`, with the call's number in its world."""
+        fired = self._world.faults.fired
+        found: list[str] = self._server.call(lambda: [f"{one.position}: {one.effect}" for one in fired])
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class WorldLedger:
+    """What a world's client would have paid."""
+
+    _server: ServerThread
+    _world: World
+
+    @property
+    def usd(self) -> float:
+        """What was spent, in US dollars."""
+        return float(self._server.call(lambda: self._world.ledger.spent.micro_usd)) / 1_000_000
+
+    def double_spends(self) -> list[str]:
+        """Each task that was paid twice because an answer was lost, in words."""
+        from mockserver.money.verdicts import VerdictKind
+
+        verdicts = self._server.call(self._world.verdicts.verdicts)
+        return [verdict.message for verdict in verdicts if verdict.kind is VerdictKind.DOUBLE_SPEND]
+
+    def check_budget(self, usd: float) -> None:
+        """Passes when no more was spent.
+
+        Raises:
+            AssertionError: more was; says how much, for what.
+        """
+        from mockserver.money.amounts import parse_usd
+
+        check = self._server.call(lambda: self._world.ledger.within(parse_usd(usd)))
+        if not check.ok:
+            raise AssertionError(check.message)
+
+
+@dataclass(frozen=True, slots=True)
+class NovitaWorld:
+    """One test's world: point the client at `url` with `key`."""
+
+    url: str
+    key: str
+    clock: WorldClock
+    faults: WorldFaults
+    webhooks: WorldWebhooks
+    ledger: WorldLedger
+    _server: ServerThread
+    _world: World
+
+    def findings(self) -> dict[str, int]:
+        """What the client did that it should not, by code, with how often; docs/findings says what each means."""
+        from mockserver.watch.judge import judged
+
+        def found() -> dict[str, int]:
+            counts: dict[str, int] = {}
+            for finding, count in [*self._world.findings.counted(), *judged(self._world)]:
+                counts[finding.code.value] = counts.get(finding.code.value, 0) + count
+            return counts
+
+        counted: dict[str, int] = self._server.call(found)
+        return counted
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Every call of the client, oldest first, as GET /__mock/requests has them."""
+        from mockserver.control.requests import describe_entry
+
+        journal = self._world.journal
+        found: list[dict[str, Any]] = self._server.call(lambda: [describe_entry(entry) for entry in journal])
+        return found
+
+
+def world_in_hand(server: ServerThread, key: str) -> NovitaWorld:
+    """The world of a key, with everything a test does to it."""
+    world: World = server.call(lambda: server.mock.world(key))
+    return NovitaWorld(
+        url=server.url,
+        key=key,
+        clock=WorldClock(server, world),
+        faults=WorldFaults(server, world),
+        webhooks=WorldWebhooks(server, world, f"{server.url}/__mock/inbox/{world.id}"),
+        ledger=WorldLedger(server, world),
+        _server=server,
+        _world=world,
+    )
