@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import httpx
 import pytest
@@ -63,7 +64,7 @@ def test_the_plugin_costs_nothing_until_it_is_used(pytester: pytest.Pytester) ->
     ended.assert_outcomes(passed=1)
 
 
-def submit(world: NovitaWorld, **request: object) -> httpx.Response:
+def submit(world: NovitaWorld, **request: Any) -> httpx.Response:
     return httpx.post(
         f"{world.url}/v3/async/txt2img",
         json=txt2img(**request),
