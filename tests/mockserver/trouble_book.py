@@ -13,7 +13,7 @@ import orjson
 
 from mockserver.answers import View, progress, task_result
 from mockserver.core.links import LinkSigner
-from mockserver.core.task import Task
+from mockserver.core.task import Status, Task
 from mockserver.faults.effects import Kind
 from mockserver.faults.plan import Fired
 from mockserver.faults.points import ANSWERS, Point
@@ -21,7 +21,7 @@ from mockserver.parts.ids import SeededIds
 from mockserver.webhooks.delivery import Attempt, Cause, Delivery, Origin, State
 from mockserver.webhooks.settings import WebhookSettings
 from mockserver.world import World
-from tests.mockserver.trouble_site import KEYS, Answer, Came, Site, Step
+from tests.mockserver.trouble_site import FULL_BUCKET, KEYS, Answer, Came, Site, Step
 
 VIEW = View(base_url="http://mock.test", signer=LinkSigner(b"secret"), ids=SeededIds())
 SPACING_MS = (1_000, 5_000)
@@ -52,6 +52,7 @@ class Book:
         rules: those that were armed by id, as they were written.
         streaks: faults in a row of the bounded kind, by operation.
         swept: all rules were disarmed at once, and with them what was in a row.
+        ended_by_test: tasks that did not end by themselves.
         touched: deliveries that a test has held, delayed or sent. let_be: it has never held all of them.
         copies: how often a delivery was asked for once more, by id and cause. dropped: those given up by a test.
     """
@@ -74,6 +75,7 @@ class Book:
     swept: bool = False
     touched: set[str] = field(default_factory=set)
     let_be: bool = True
+    ended_by_test: set[str] = field(default_factory=set)
     copies: Counter[tuple[str, Cause]] = field(default_factory=Counter)
     dropped: set[str] = field(default_factory=set)
 
@@ -217,12 +219,27 @@ def check_lives(world: World, book: Book) -> None:
             final = book.finals.setdefault(task.id, final_of(task, now_ms))
             assert final_of(task, now_ms) == final
             assert task.status_at(now_ms).terminal
+            check_upload(world, book, task)
         else:
             assert task.id not in book.finals, "it had ended"
+            assert now_ms < task.finished_ms, "its pictures are put away before the step is over"
         if task.vanished_at(now_ms):
             book.vanished.add(task.id)
         else:
             assert task.id not in book.vanished, "it was unknown"
+
+
+def check_upload(world: World, book: Book, task: Task) -> None:
+    """A task that ended by itself lies in its bucket, or failed because it does not."""
+    storage = task.delivery.storage
+    early = any(one.effect.kind is Kind.EARLY for one in world.faults.fired)
+    if storage is None or task.delivery.test_status is not None or task.id in book.ended_by_test or early:
+        return
+    if storage.bucket == FULL_BUCKET:
+        assert task.outcome is Status.FAILED
+    elif task.outcome is Status.SUCCEED:
+        assert task.course is not None
+        assert len(task.course.links) == task.count
 
 
 def check_deliveries(world: World, book: Book, attempts: list[tuple[Delivery, Attempt]], came: list[Came]) -> None:
