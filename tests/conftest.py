@@ -129,6 +129,16 @@ class Server:
         self.loop.close()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out the slow tests unless the command line speaks of them: `pytest -m slow`."""
+    if "slow" in config.option.markexpr:
+        return
+    long = [item for item in items if item.get_closest_marker("slow")]
+    if long:
+        items[:] = [item for item in items if item not in long]
+        config.hook.pytest_deselected(items=long)
+
+
 @pytest.fixture(scope="session")
 def document() -> Document:
     """The shipped contract."""
