@@ -13,6 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from mockserver.core.clock import MAX_MS
 from mockserver.logs import log
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Errands:
         Raises:
             ValueError: the clock cannot go there.
         """
+        if instant_ms > MAX_MS:
+            world.clock.jump_to(instant_ms)  # says why it cannot, before anything has moved
         stops = 0
         self.wake(world)
         await self.settle(world)

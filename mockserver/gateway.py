@@ -25,7 +25,7 @@ from mockserver.core.errors import Reason, Refusal
 from mockserver.core.findings import Code, Finding
 from mockserver.core.journal import KEPT_HEADERS, without_secrets
 from mockserver.faults.breaks import DEFAULT_FIELDS, broken
-from mockserver.faults.effects import Kind
+from mockserver.faults.effects import Effect, Kind
 from mockserver.faults.points import Point
 from mockserver.faults.rules import Facts
 from mockserver.heads import Heads
@@ -291,7 +291,7 @@ class Contract:
             told = broken(told, effect, DEFAULT_FIELDS[operation.operation_id])
             found = self._finish(operation, world, headers, call.query, call.body, call.findings, told)
             world.journal.mark(str(effect))
-            return found
+            return self._told_before(call, found)
         if effect.kind is Kind.STATUS:
             status, given, wire = status_answer(effect, version=operation.version)
             self._note_wait(operation, world, given)
@@ -300,7 +300,7 @@ class Contract:
                 given.append((APPLIED, b"code=%d" % status))
             self._write_down(operation, world, headers, call.query, call.body, call.findings, status, wire, given)
             world.journal.mark(str(effect))
-            return status, given, wire
+            return self._told_before(call, (status, given, wire))
         sent: Sent | None = None
         if isinstance(told, dict) and effect.kind in KEEPING:
             found = self._finish(operation, world, headers, call.query, call.body, call.findings, told)
@@ -317,6 +317,13 @@ class Contract:
             on_held=partial(world.memory.waited_long, operation.operation_id),
             before=call.before_answer,
         )
+
+    @staticmethod
+    def _told_before(call: Call, sent: Sent | Troubled) -> Sent | Troubled:
+        """An answer that nothing more happens to; the webhook that is to come before it is waited for all the same."""
+        if call.before_answer is None or isinstance(sent, Troubled):
+            return sent
+        return Troubled(sent, Effect(kind=Kind.EARLY), seed=0, before=call.before_answer)
 
     def _hold_back(self, call: Call, headers: Mapping[bytes, bytes], waiting: Disturbed) -> Troubled:
         """A call that is carried out after a wait; never, when its client leaves meanwhile."""
@@ -341,7 +348,11 @@ class Contract:
                 return found
             return self._answer_later(told, operation, world, headers, call.query, call.body, call.findings, call)
 
+        life = call.world.tasks
+
         def left() -> None:
+            if call.world.tasks is not life:  # it was reset meanwhile, and its journal begins anew
+                return
             self._write_down(operation, call.world, headers, call.query, call.body, call.findings, 0, b"", [])
             call.world.journal.mark(str(waiting.effect))
             if on_gone is not None:

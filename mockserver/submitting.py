@@ -38,7 +38,7 @@ def submit(call: Call) -> Task:
     """
     body = read_body(call)
     operation_id, mock = call.operation.operation_id, call.mock
-    spell = _spell(body) if mock.settings.magic and may_ask(body.get("request") or body) else None
+    spell = _spell(body, call.operation.version) if mock.settings.magic else None
     pictures = SubmittedPictures(mock.inputs, mock.document.picture_limits)
     submission = _reader(operation_id)(body, _context(operation_id, mock, pictures))
     call.findings.extend(submission.findings)
@@ -59,8 +59,11 @@ def submit(call: Call) -> Task:
     except (Disturbed, Refusal) as refused:
         how = str(refused.effect) if isinstance(refused, Disturbed) else refused.reason.value
 
+        life = world.tasks
+
         def note() -> None:
-            world.verdicts.refused_before_commit(fingerprint(operation_id, kept), world.clock.now_ms(), how)
+            if world.tasks is life:  # else the world was reset while the client waited
+                world.verdicts.refused_before_commit(fingerprint(operation_id, kept), world.clock.now_ms(), how)
 
         if isinstance(refused, Disturbed) and refused.effect.kind is Kind.DELAY:
             call.on_gone = note  # it is carried out after the wait, unless its client leaves
@@ -91,12 +94,14 @@ def _not_stored(operation_id: str) -> Finding:
     return Finding(Code.NOT_SIMULATED, f"{operation_id}: extra.custom_storage", text)
 
 
-def _spell(body: dict[str, Any]) -> Spell | None:
-    """What a request's magic inputs ask for."""
+def _spell(body: dict[str, Any], version: str) -> Spell | None:
+    """What a request's magic inputs ask for; v2 has no object around what is to be drawn, whatever a body holds."""
+    drawing = body if version == "v2" else body["request"]
+    if not may_ask(drawing):
+        return None
     from mockserver.faults.magic import spell_of  # few requests have any
 
-    inner = body.get("request")
-    return spell_of(body, "prompt") if inner is None else spell_of(inner, "request.prompt")
+    return spell_of(drawing, "prompt" if version == "v2" else "request.prompt")
 
 
 def _own_rules(call: Call, spell: Spell) -> Sequence[Armed]:
@@ -137,9 +142,12 @@ def _judge_repeat(call: Call, task: Task) -> None:
 
 def _note_loss(call: Call, task: Task, effect: Effect) -> None:
     """The task is made and paid; whether the client learns of it is another matter."""
+    world = call.world
 
     def lost() -> None:
-        call.world.verdicts.lost(
+        if world.tasks.get(task.id) is not task:  # the world was reset while the client waited
+            return
+        world.verdicts.lost(
             fingerprint(task.operation_id, task.body), task.id, task.submitted_ms, task.price_micro_usd, str(effect)
         )
 

@@ -187,7 +187,7 @@ class Courier:
             return None
         delivery.asked = tries
         facts = Facts(operation_id=task.operation_id, body=task.body, task=task.number, attempt=tries)
-        position = f"{delivery.number}.{tries}"
+        position = f"{task.number}.{tries}"  # the delivery's own number tells which task's end was carried out first
         effect = world.faults.decide(Point.WEBHOOK_ATTEMPT, position, facts, world.clock.now_ms())
         if effect is None:
             world.faults.passed(Point.WEBHOOK_ATTEMPT, facts)

@@ -66,6 +66,7 @@ class Desk:
 
         test_status = task.delivery.test_status
         delivery = self._make(
+            f"msg_{seed_of('delivery', self._seed, task.id):016x}",  # whichever task's end is carried out first
             task_id=task.id,
             operation_id=task.operation_id,
             url=url,
@@ -82,6 +83,7 @@ class Desk:
     def contradict(self, other: Delivery, body: bytes, now_ms: int) -> Delivery:
         """A second event about the task of a delivery, which says the opposite."""
         return self._make(
+            f"msg_{seed_of('contradiction', self._seed, self.made):016x}",
             task_id=other.task_id,
             operation_id=other.operation_id,
             url=other.url,
@@ -177,10 +179,10 @@ class Desk:
         if delivery in self.waiting:
             self.waiting.remove(delivery)
 
-    def _make(self, **fields: object) -> Delivery:
+    def _make(self, id: str, **fields: object) -> Delivery:
         self.made += 1
         delivery = Delivery(
-            id=f"msg_{seed_of('delivery', self._seed, self.made):016x}",
+            id=id,
             number=self.made,
             **fields,  # type: ignore[arg-type]  # the two callers name them
         )

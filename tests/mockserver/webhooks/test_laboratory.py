@@ -364,14 +364,42 @@ def test_early_without_a_webhook_is_nothing(lab: Lab) -> None:
     assert lab.server.result(task_id)["task"]["status"] == "TASK_STATUS_QUEUED"
 
 
+@pytest.mark.parametrize(("effect", "status"), [("break", 200), ({"status": 500}, 500)])
+def test_an_event_comes_before_an_answer_that_is_spoiled(lab: Lab, effect: object, status: int) -> None:
+    receiver = lab.receiver()
+    faults = [
+        {"point": "submit.after_commit", "effect": effect},
+        {"point": "webhook.before_reply", "effect": "early"},
+    ]
+    lab.server.control("POST", "/faults", {"faults": faults})
+    answer = lab.server.call("POST", TXT2IMG, json=txt2img({"webhook": {"url": receiver.url}}))
+    assert (answer.status_code, len(receiver.received)) == (status, 1)
+    assert "task_id" not in answer.json()
+
+
+def test_what_happens_to_attempts_does_not_depend_on_whose_task_ends_first(make_lab: Any) -> None:
+    """Positions and ids are the task's: an upload takes real time, and another task's event may go before it."""
+    found = []
+    for order in ((0, 1), (1, 0)):
+        lab: Lab = make_lab()
+        lab.arm("duplicate", match={"task": 2})
+        url = lab.receiver().url
+        tasks = [lab.submit(url, test_mode="") for _ in range(2)]
+        for number in order:
+            lab.end(tasks[number])
+        assert [one["at"] for one in lab.server.control("GET", "/faults")["fired"]] == ["webhook.attempt#1.1"]
+        found.append({one["task_id"]: one["id"] for one in lab.deliveries()})
+    assert found[0] == found[1]
+
+
 def test_a_tape_repeats_what_happened_to_attempts(make_lab: Any) -> None:
-    """Positions are the delivery's number and the attempt's; no rule is needed the second time."""
+    """Positions are the task's number, from 0, and the attempt's; no rule is needed the second time."""
     lab: Lab = make_lab()
     receiver = lab.receiver(500)
     lab.arm("duplicate", match={"attempt": 2})
     lab.submit(receiver.url)
     lab.finish()
-    assert [one["at"] for one in lab.server.control("GET", "/faults")["fired"]] == ["webhook.attempt#1.2"]
+    assert [one["at"] for one in lab.server.control("GET", "/faults")["fired"]] == ["webhook.attempt#0.2"]
 
     _, replay = read_tape(lab.server.call("GET", "/__mock/tape").content)
     again: Lab = make_lab(replay=replay)
