@@ -24,6 +24,8 @@ MAX_TASKS = 10_000
 """Tasks with rules of their own that are remembered."""
 MAX_REQUESTS = 1_000
 """Requests with rules of their own that are remembered until they are answered."""
+MAX_STREAKS = 1_000
+"""Operations and tasks whose faults in a row are counted."""
 OWN = 0
 """The id of rules that a request asked for itself."""
 
@@ -226,7 +228,7 @@ class FaultPlan:
 
         Args:
             point: where.
-            position: where in the world's history: the call's number, the task's, the delivery's and attempt's.
+            position: where in the world's history: the call's number, the task's, the task's and the attempt's.
             facts: what rules can match.
             now_ms: the world's instant.
         """
@@ -244,7 +246,7 @@ class FaultPlan:
                     if self.in_a_row is not None and in_a_row >= self.in_a_row:
                         self.suppressed += 1
                         continue
-                    self.streaks[streak] = in_a_row + 1
+                    self._count(streak, in_a_row + 1)
                 armed.fired += 1
                 draws = _Draws(seed_of("draw", armed.seed, where))
                 effect = armed.rule.effect.resolved(draws)
@@ -288,6 +290,13 @@ class FaultPlan:
         if point in (Point.DOWNLOAD, Point.WEBHOOK_ATTEMPT, Point.STORAGE_PUT):
             return f"{point.value} of task {facts.task}" if point is not Point.DOWNLOAD else point.value
         return facts.operation_id
+
+    def _count(self, streak: str, in_a_row: int) -> None:
+        """Counts a fault in a row. Those of a task that is never tried again stay until they are the oldest."""
+        self.streaks.pop(streak, None)
+        self.streaks[streak] = in_a_row
+        if len(self.streaks) > MAX_STREAKS:
+            del self.streaks[next(iter(self.streaks))]
 
     def _look(self) -> None:
         self.active = bool(self._armed or self._by_task or self._by_request or self.streaks or self._replay)

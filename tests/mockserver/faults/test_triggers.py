@@ -174,6 +174,17 @@ def test_a_client_that_tries_again_gets_through_whatever_is_armed(given_rules: S
         faults.passed(point, facts)
 
 
+def test_tasks_that_are_never_tried_again_are_not_counted_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mockserver.faults.plan.MAX_STREAKS", 3)
+    faults = plan({"point": "webhook.attempt", "effect": "drop"}, {"point": "result", "effect": {"status": 503}})
+    for number in range(20):
+        facts = Facts(operation_id=TXT2IMG, task=number, attempt=1)
+        assert faults.decide(Point.WEBHOOK_ATTEMPT, f"{number}.1", facts, 0) is not None
+        assert faults.decide(Point.RESULT, str(number), Facts(operation_id="getTaskResult"), 0) is not None
+    assert len(faults.streaks) == 3
+    assert faults.streaks["getTaskResult"] == 20
+
+
 def test_what_happens_to_a_task_is_no_fault_in_a_row() -> None:
     """A course full of effects leaves its submit's own faults alone."""
     armed = [{"point": point.value, "effect": {"late": 1}} for point in COURSE]
