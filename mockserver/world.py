@@ -278,10 +278,15 @@ class World:
             Refusal: it does not.
         """
         now_ms = self.clock.now_ms()
-        ends = [task.finished_ms for task in self.tasks if not task.ended_at(now_ms)]
-        self.account.check(
-            operation_id, pictures, price_micro_usd, now_ms, lambda: len(ends), lambda: min(ends, default=None)
-        )
+
+        def unfinished() -> int:
+            return sum(not task.ended_at(now_ms) for task in self.tasks)
+
+        def next_end_ms() -> int | None:
+            ends = (task.finished_ms for task in self.tasks if not task.ended_at(now_ms))
+            return min((end_ms for end_ms in ends if end_ms < NEVER_MS), default=None)
+
+        self.account.check(operation_id, pictures, price_micro_usd, now_ms, unfinished, next_end_ms)
 
     def poll(self, task: Task) -> int:
         """A client asks for a task: the instant at which it is to be shown.

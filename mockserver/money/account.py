@@ -42,7 +42,7 @@ class AccountSettings:
         balance_micro_usd: what the account has; None: no bottom.
         concurrency: how many tasks may be unfinished. No page names such a limit: that it exists, and answers as a
             rate limit does, is inferred.
-        problem: one of `PROBLEMS`, answered to every call.
+        problem: one of `PROBLEMS`, answered to every submission.
 
     Raises:
         ValueError: a limit below 1, a balance below 0, or a reason that does not speak of an account.
@@ -116,7 +116,7 @@ class Account:
             self.left_micro_usd += micro_usd
 
     def check_problem(self) -> None:
-        """Refuses any call while the account is in trouble.
+        """Refuses while the account is in trouble.
 
         Raises:
             Refusal: the trouble that is set.

@@ -39,7 +39,7 @@ SDXL_REFINER = "sd_xl_refiner_1.0.safetensors"
 def read_txt2img(body: Json, context: Context) -> Submission:
     """Reads a text-to-image request."""
     request: Json = body["request"]
-    delivery = read_delivery(body.get("extra") or {}, context)
+    delivery = read_delivery(body.get("extra") or {})
     checkpoint = context.model(request["model_name"], Kind.CHECKPOINT, "request.model_name")
     transparent = bool(request.get("enable_transparent_background"))
     if transparent:
@@ -61,7 +61,7 @@ def read_txt2img(body: Json, context: Context) -> Submission:
 def read_img2img(body: Json, context: Context) -> Submission:
     """Reads an image-to-image request."""
     request: Json = body["request"]
-    delivery = read_delivery(body.get("extra") or {}, context)
+    delivery = read_delivery(body.get("extra") or {})
     checkpoint = context.model(request["model_name"], Kind.CHECKPOINT, "request.model_name")
     common = _common(request, checkpoint, context)
     strength = request.get("strength")
@@ -79,7 +79,7 @@ def read_img2img(body: Json, context: Context) -> Submission:
     )
 
 
-def read_delivery(extra: Mapping[str, Any], context: Context) -> Delivery:
+def read_delivery(extra: Mapping[str, Any]) -> Delivery:
     """Reads `extra`, the same object for every v3 submit operation."""
     webhook = extra.get("webhook") or {}
     test_mode = webhook.get("test_mode") or {}

@@ -181,6 +181,15 @@ def test_tasks_at_a_time_are_limited(server: Server) -> None:
     server.submit(TXT2IMG, txt2img())
 
 
+def test_tasks_that_never_end_give_no_time_to_wait_for(server: Server) -> None:
+    account(server, concurrency=1, retry_after=True)
+    server.control("POST", "/faults", {"point": "start", "effect": "stuck"})
+    server.submit(TXT2IMG, txt2img())
+    answer = server.call("POST", TXT2IMG, json=txt2img())
+    assert (answer.status_code, answer.headers.get("retry-after")) == (429, None)
+    assert answer.json()["message"].endswith("Try again when one has ended")
+
+
 @pytest.mark.parametrize("reason", ["BILLING_AUTH_FAILED", "NEED_REAL_NAME_VERIFY", "API_NOT_ALLOWED"])
 def test_trouble_with_the_account_refuses_submits(server: Server, reason: str) -> None:
     account(server, problem=reason)
