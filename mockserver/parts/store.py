@@ -50,7 +50,7 @@ class MemoryTasks:
     def drop_oldest_finished(self, now_ms: int) -> Task | None:
         """See `TaskStore.drop_oldest_finished`."""
         oldest = islice(self._tasks.values(), LOOKED_AT)
-        found = next((task for task in oldest if now_ms >= task.finished_ms), None)
+        found = next((task for task in oldest if task.ended_at(now_ms)), None)
         if found is not None:
             del self._tasks[found.id]
         return found

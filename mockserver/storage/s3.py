@@ -141,9 +141,9 @@ class S3Uploader:
             try:
                 client = await loop.run_in_executor(self._threads, self._client, put.region)
                 sending = loop.run_in_executor(self._threads, self._send, client, put)
+                sending.add_done_callback(_forgotten)  # nobody waits for it after the time-out, or a reset
                 done, _ = await asyncio.wait({sending}, timeout=self._settings.timeout_s)
                 if not done:  # it dribbles: each wait was short, the whole is not
-                    sending.add_done_callback(_forgotten)
                     raise TimeoutError  # noqa: TRY301  # one place tells what went wrong
                 return sending.result()
             except Exception as error:
@@ -231,7 +231,7 @@ class S3Uploader:
 
 
 def _forgotten(sending: asyncio.Future[str]) -> None:
-    """Looks at the outcome of a put that nobody waits for any more, so that nothing is logged about it."""
+    """Looks at the outcome of a put that perhaps nobody waits for any more, so that nothing is logged about it."""
     if not sending.cancelled():
         sending.exception()
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mockserver.core.course import Course
 from mockserver.core.recipe import ImageType
 from mockserver.parts.ids import SeededIds
 from mockserver.parts.inputs import MemoryInputs
@@ -70,6 +71,13 @@ def test_a_store_forgets_the_oldest_task_that_has_ended() -> None:
 
     assert [store.drop_oldest_finished(now_ms=50) for _ in range(3)] == [first, second, None]
     assert list(store) == [working]
+
+
+def test_a_task_whose_pictures_are_on_their_way_is_not_forgotten() -> None:
+    """Its work is done, its end waits for an upload, and its client for its end."""
+    store = MemoryTasks()
+    store.add(make_task(finished_ms=10, course=Course(held=True)))
+    assert store.drop_oldest_finished(now_ms=50) is None
 
 
 def test_pictures_over_the_bound_go_by_last_use() -> None:
