@@ -330,6 +330,8 @@ class Mock:
 
     def _disown(self, world: World) -> None:
         world.desk.clear()
+        if self.coverage is not None:
+            self.coverage.world_ended(world.id)
         for task in world.tasks:
             if self._owners.pop(task.id, None) is not None:
                 self._task_bytes -= len(task.body)

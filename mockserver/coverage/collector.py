@@ -199,6 +199,17 @@ class Coverage:
                 self._add(f"{Dimension.WEBHOOKS.value}:test-mode={test_status}")
             self._survived(world, _WEBHOOK)
 
+    def world_ended(self, world: str) -> None:
+        """A world was reset or forgotten: its tasks are asked for no more, and no survivor of a fault is awaited in it.
+
+        The next task of the same key has the same id, and is another.
+        """
+        for task in [task for task in self._tasks if task[1] == world]:
+            self._settle(task[0], *self._tasks.pop(task))
+        for places in (self._struck, self._waiting):
+            for way in [way for way in places if way[0] == world]:
+                del places[way]
+
     def saw_finding(self, code: str) -> None:
         """A finding was made. Findings are told beside the coverage and change no percentage."""
         if code in self._findings or len(self._findings) < MAX_CODES:
@@ -256,10 +267,14 @@ class Coverage:
         if ended:
             self._survived(world, _TASK)
         if last is None and len(self._tasks) >= MAX_TASKS:
-            (of, _, _), (end, further) = self._tasks.popitem(last=False)
-            if end in self.universe.terminal and further <= FURTHER_READS:
-                self._add_outcome(self._counts, of, end)
+            (of, _, _), seen = self._tasks.popitem(last=False)
+            self._settle(of, *seen)
         self._tasks[task] = state, reads + 1 if last in self.universe.terminal else 0
+
+    def _settle(self, version: str, state: str | int, reads: int) -> None:
+        """A task is asked for no more: it counts as it stands."""
+        if state in self.universe.terminal and reads <= FURTHER_READS:
+            self._add_outcome(self._counts, version, state)
 
     def _add(self, key: str) -> None:
         place = self.universe.places.get(key)

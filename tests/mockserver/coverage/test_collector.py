@@ -28,6 +28,27 @@ def test_a_fresh_server_has_seen_nothing(client: Client) -> None:
     assert client.seen() == set()
 
 
+def test_a_task_of_a_world_that_was_reset_counts_as_it_stood(client: Client) -> None:
+    """The first task of the next life has the same id, and is another."""
+    client.poll("t", "SUCCEED")
+    client.coverage.world_ended("other")
+    client.coverage.world_ended("w")
+    client.poll("t", "QUEUED")
+    assert client.count("outcomes:v3:TASK_STATUS_SUCCEED") == 1
+    client.poll("t", "SUCCEED")
+    assert client.count("outcomes:v3:TASK_STATUS_SUCCEED") == 2
+
+
+def test_a_fault_of_a_world_that_was_reset_is_not_survived_in_its_next_life(client: Client) -> None:
+    client.coverage.saw_fault("submit.before", "status", operation=TXT2IMG, world="w")
+    client.coverage.saw_fault("finish", "fail", world="w")
+    client.coverage.world_ended("w")
+    for _ in range(2):
+        client.submit(bodies.txt2img())
+        client.poll("t", "SUCCEED")
+    assert client.count("faults:submit.before:status") == client.count("faults:finish:fail") == 0
+
+
 def test_an_accepted_call_turns_its_operation_its_version_and_its_fields_on(client: Client) -> None:
     client.submit(bodies.txt2img(seed=7))
     seen = client.seen()
