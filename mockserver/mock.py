@@ -27,7 +27,7 @@ from mockserver.parts.store import MemoryTasks, TaskStore
 from mockserver.parts.wall import SystemWall, wait
 from mockserver.settings import Settings
 from mockserver.submissions.submission import Submission
-from mockserver.world import Ending, Errand, World, WorldSettings, world_id
+from mockserver.world import Ending, World, WorldSettings, world_id
 from openapi.catalogue import Catalogue, Kind
 from openapi.document import Document
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mockserver.storage.uploader import Uploader
     from mockserver.webhooks.courier import Courier
     from mockserver.webhooks.delivery import Attempt, Delivery
+    from mockserver.world import Errand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,7 +330,7 @@ class Mock:
             await self.courier.carry_out(world, errand)
 
     def _disown(self, world: World) -> None:
-        world.desk.clear()
+        world.forget_deliveries()
         if self.coverage is not None:
             self.coverage.world_ended(world.id)
         for task in world.tasks:

@@ -33,13 +33,18 @@ from mockserver.money.verdicts import Verdicts
 from mockserver.parts.ids import Ids
 from mockserver.parts.store import TaskStore
 from mockserver.watch.memory import Memory
-from mockserver.webhooks.delivery import Try
-from mockserver.webhooks.desk import MAX_DELIVERIES, Desk
-from mockserver.webhooks.settings import WebhookSettings
+from mockserver.webhooks.settings import MAX_DELIVERIES, WebhookSettings
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from mockserver.faults.directives import Spell
     from mockserver.faults.scenario import Scenario
+    from mockserver.webhooks.delivery import Try
+    from mockserver.webhooks.desk import Desk
+
+    Errand: TypeAlias = "Ending | Try"
+    """What a world may have to do when its clock gets there."""
 
 HASTY_MS = 250
 """Polls of a task that follow each other faster are hasty; the official clients poll once a second."""
@@ -52,10 +57,6 @@ class Ending:
     """Errand: a task's end, which an upload or a webhook waits for."""
 
     task: Task
-
-
-Errand = Ending | Try
-"""What a world may have to do when its clock gets there."""
 
 
 def _nobody(world: World) -> None:
@@ -109,7 +110,6 @@ class World:
         account: what is left of its balance and of its minute.
         agenda: what it owes the outside.
         calls: how many calls of operations and picture downloads it has seen; the tape counts by it.
-        desk: its webhook deliveries.
         faults: what goes wrong.
         link_ttl_s: how long links of its pictures live; None: as documented.
         ledger: what its accepted submissions cost.
@@ -119,9 +119,12 @@ class World:
     """
 
     __slots__ = (
+        "_desk",
         "_ids",
         "_initial",
+        "_max_deliveries",
         "_on_fault",
+        "_redactor",
         "_replay",
         "_settings",
         "_wake",
@@ -131,7 +134,6 @@ class World:
         "calls",
         "clock",
         "created",
-        "desk",
         "dropped",
         "faults",
         "findings",
@@ -179,7 +181,9 @@ class World:
         self.calls = 0
         self.account = Account(settings.account)
         self.agenda: Agenda[Errand] = Agenda()
-        self.desk = Desk(self.seed, Redactor((key.encode(),)), max_deliveries)
+        self._desk: Desk | None = None
+        self._redactor = Redactor((key.encode(),))
+        self._max_deliveries = max_deliveries
         self.ledger = Ledger()
         self.memory = Memory()
         self.verdicts = Verdicts()
@@ -196,6 +200,20 @@ class World:
         if self._settings.clock is not self.clock.mode:
             self._settings = replace(self._settings, clock=self.clock.mode)
         return self._settings
+
+    @property
+    def desk(self) -> Desk:
+        """Its webhook deliveries; made when somebody asks, so that a run without webhooks never loads it."""
+        if self._desk is None:
+            from mockserver.webhooks.desk import Desk
+
+            self._desk = Desk(self.seed, self._redactor, self._max_deliveries)
+        return self._desk
+
+    def forget_deliveries(self) -> None:
+        """Forgets its webhook deliveries; whoever waits for one learns of it."""
+        if self._desk is not None:
+            self._desk.clear()
 
     def submit(
         self,
@@ -390,7 +408,7 @@ class World:
         """Forgets everything: the next task gets the first id again."""
         self.tasks = tasks
         self.agenda.clear()
-        self.desk.clear()
+        self.forget_deliveries()
         self.created = self.dropped = self.calls = 0
         self._settings = self._initial
         self.link_ttl_s = self._initial.link_ttl_s

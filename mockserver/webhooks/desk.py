@@ -14,9 +14,7 @@ from mockserver.core.task import Task
 from mockserver.webhooks.bell import Bell
 from mockserver.webhooks.delivery import Attempt, Delivery, Origin, State, Try
 from mockserver.webhooks.inbox import Inbox
-
-MAX_DELIVERIES = 10_000
-"""Deliveries that a world remembers; beyond it those that ended longest ago go, and never one that is owed."""
+from mockserver.webhooks.settings import MAX_DELIVERIES
 
 
 class Desk:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+MAX_DELIVERIES = 10_000
+"""Deliveries that a world remembers; beyond it those that ended longest ago go, and never one that is owed."""
 MAX_RETRIES = 20
 MAX_TIMEOUT_MS = 120_000
 
