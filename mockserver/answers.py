@@ -95,7 +95,7 @@ def task_result(task: Task, now_ms: int, view: View) -> dict[str, Any]:
                 "request_info": _request_info(task),
                 "submit_time_ms": str(task.submitted_ms),
                 "execute_time_ms": str(task.started_ms) if now_ms >= task.started_ms else "",
-                "complete_time_ms": str(task.finished_ms) if now_ms >= task.finished_ms else "",
+                "complete_time_ms": str(task.finished_ms) if done or status is Status.FAILED else "",
             },
         },
         "task": {
@@ -117,7 +117,7 @@ def progress(task: Task, now_ms: int, view: View, previews: Sequence[str]) -> di
     status = task.status_at(now_ms)
     done = status is Status.SUCCEED
     started = task.started_ms if now_ms >= task.started_ms else None
-    finished = task.finished_ms if now_ms >= task.finished_ms else None
+    finished = task.finished_ms if done or status is Status.FAILED else None
     return {
         "status": int(V2_STATUS[status]),
         "progress": int(task.progress_at(now_ms) * 10_000) / 10_000,  # down: 1 is for tasks that are done

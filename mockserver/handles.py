@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mockserver.running import ServerThread
+    from mockserver.webhooks.desk import Desk
     from mockserver.world import World
 
 _LONG_S = 120.0
@@ -75,11 +76,17 @@ class WorldWebhooks:
     _world: World
     inbox_url: str
 
+    @property
+    def _desk(self) -> Desk:
+        """Taken in the server's thread, which may be making it at this moment."""
+        desk: Desk = self._server.call(lambda: self._world.desk)
+        return desk
+
     def deliveries(self) -> list[dict[str, Any]]:
         """Every delivery with its event and its attempts, oldest first, as GET /__mock/webhooks/deliveries/{id}."""
         from mockserver.webhooks.showing import describe_whole
 
-        desk = self._world.desk
+        desk = self._desk
         found: list[dict[str, Any]] = self._server.call(lambda: [describe_whole(one, desk.redactor) for one in desk])
         return found
 
@@ -87,7 +94,7 @@ class WorldWebhooks:
         """The events that came to `inbox_url`, oldest first."""
         from mockserver.webhooks.showing import describe_received
 
-        inbox = self._world.desk.inbox
+        inbox = self._desk.inbox
         found: list[dict[str, Any]] = self._server.call(lambda: [describe_received(one) for one in inbox])
         return found
 
@@ -101,7 +108,7 @@ class WorldWebhooks:
         Raises:
             TimeoutError: fewer are; the message says how each stands.
         """
-        desk = self._world.desk
+        desk = self._desk
 
         def enough() -> bool:
             return sum(not one.state.owed for one in desk) >= count
@@ -121,7 +128,7 @@ class WorldWebhooks:
         """
         from mockserver.webhooks.delivery import Cause
 
-        delivery = self._world.desk.get(id)
+        delivery = self._desk.get(id)
         if delivery is None:
             raise KeyError(id)
         courier = self._server.mock.courier
@@ -134,7 +141,7 @@ class WorldWebhooks:
 
     def release(self, *, reverse: bool = False) -> None:
         """Sends all held deliveries, one after the other, and no longer holds new ones."""
-        courier, desk = self._server.mock.courier, self._world.desk
+        courier, desk = self._server.mock.courier, self._desk
 
         async def release() -> None:
             desk.holding = False

@@ -11,6 +11,7 @@ import pytest
 
 from mockserver.answers import View, picture_path_v2, picture_path_v3, progress, task_result
 from mockserver.core.clock import MAX_MS
+from mockserver.core.course import Course
 from mockserver.core.links import BadLink, LinkSigner
 from mockserver.core.recipe import ImageType
 from mockserver.core.task import Delivery, Status, Task, TaskType
@@ -389,3 +390,12 @@ def test_v2_times_at_the_end_of_time() -> None:
     task = task_v2(submitted_ms=MAX_MS, started_ms=MAX_MS, finished_ms=MAX_MS)
     assert progress(task, MAX_MS, VIEW, [])["finish_time"].startswith("9999-")
     assert task_result(task_v3(finished_ms=MAX_MS), MAX_MS, VIEW)["images"]
+
+
+def test_a_task_whose_pictures_are_on_their_way_has_no_time_of_its_end() -> None:
+    """Its work is done, and it is not: it may fail yet."""
+    task = make_task(course=Course(held=True))
+    told = task_result(task, 6_000, VIEW)
+    assert (told["task"]["status"], told["extra"]["debug_info"]["complete_time_ms"]) == (Status.PROCESSING, "")
+    shown = progress(task, 6_000, VIEW, ())
+    assert (shown["finish_time"], shown["debug_info"]["finish_time_ms"]) == ("", 0)
