@@ -74,13 +74,15 @@ def openapi_document(resources: Sequence[Resource]) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the control interface."""
     paths: dict[str, dict[str, Any]] = {}
     for resource in resources:
-        content: dict[str, Any] = {"application/json": {"schema": resource.answer}}
-        content.update({media: {"schema": {"type": "string"}} for media in resource.also})
+        done: dict[str, Any] = {"description": "Done."}
+        if resource.answer is not None:
+            done["content"] = {"application/json": {"schema": resource.answer}}
+            done["content"].update({media: {"schema": {"type": "string"}} for media in resource.also})
         operation: dict[str, Any] = {
             "operationId": resource.operation_id,
             "summary": resource.summary,
             "responses": {
-                "200": {"description": "Done.", "content": content},
+                "200": done,
                 "default": {"$ref": "#/components/responses/Problem"},
             },
         }
@@ -192,6 +194,7 @@ async def _read_call(
             body = orjson.loads(raw)
         except ValueError as error:
             raise ControlError(400, "body", f"the body is not JSON: {error}") from None
+        _check_depth(body)
     if validator is not None:
         _check(body, validator)
     elif not isinstance(body, dict):
@@ -216,6 +219,14 @@ def _check(body: object, validator: jsonschema_rs.Validator) -> None:
     if problem is not None:
         where = ".".join(str(part) for part in problem.instance_path) or "body"
         raise ControlError(400, "body", f"{where}: {problem.message}")
+
+
+def _check_depth(body: object) -> None:
+    """Readers walk through a body, and quote what they refuse, on the stack; writing JSON ends at 254 levels."""
+    try:
+        orjson.dumps(body)
+    except TypeError:
+        raise ControlError(400, "body", "the body is nested too deeply") from None
 
 
 async def _read_body(request: Request) -> bytes:

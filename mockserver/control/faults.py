@@ -9,7 +9,7 @@ from mockserver.control.resource import Call, Resource, Schema, closed
 from mockserver.faults.options import PlanError
 from mockserver.faults.plan import Armed
 from mockserver.faults.points import ANSWERS
-from mockserver.faults.rules import Rule, read_rule, read_rules, rule_schema
+from mockserver.faults.rules import MAX_RULES, Rule, read_rule, read_rules, rule_schema
 from mockserver.faults.tape import FORMAT, tape
 
 _TEXT: Schema = {"type": "string"}
@@ -63,12 +63,15 @@ _PLAN = closed(
 _ARM: Schema = {
     "anyOf": [
         rule_schema(),
-        closed(
-            {
-                "faults": {"type": "array", "items": rule_schema()},
-                "max_in_a_row": {"type": ["integer", "null"], "minimum": 1},
-            }
-        ),
+        {
+            **closed(
+                {
+                    "faults": {"type": "array", "maxItems": MAX_RULES, "items": rule_schema()},
+                    "max_in_a_row": {"type": ["integer", "null"], "minimum": 1},
+                }
+            ),
+            "minProperties": 1,
+        },
     ]
 }
 
@@ -108,10 +111,21 @@ def _get(call: Call) -> dict[str, Any]:
 def _arm(call: Call) -> dict[str, Any]:
     world, body = call.own, call.body
     several = "faults" in body or "max_in_a_row" in body
+    further = sorted(body.keys() - {"faults", "max_in_a_row"}) if several else []
+    if further:
+        raise ControlError(
+            400,
+            "fault",
+            f"expected one fault, or a list of 'faults' and 'max_in_a_row', came {further[0][:40]!r} beside them",
+        )
     try:
         rules = read_rules(body.get("faults", []), ("faults",)) if several else [read_rule(body, ())]
     except PlanError as error:
         raise ControlError(400, "fault", str(error)) from None
+    if len(world.faults.armed) + len(rules) > MAX_RULES:
+        raise ControlError(
+            409, "too-many-faults", f"a world has at most {MAX_RULES} faults; DELETE /__mock/faults disarms them"
+        )
     if several and "max_in_a_row" in body:
         in_a_row = body["max_in_a_row"]
         if in_a_row is not None and (isinstance(in_a_row, bool) or not isinstance(in_a_row, int) or in_a_row < 1):

@@ -25,12 +25,19 @@ _CURRENT = closed(
     "scenario",
     "faults",
 )
-_PUT: Schema = closed(
-    {
-        "name": {"type": "string", "description": "One of the library.", "examples": ["slow-queue"]},
-        "scenario": {"type": "object", "description": "One of your own; `novita-mock scenario schema` says its form."},
-    }
-)
+_PUT: Schema = {
+    **closed(
+        {
+            "name": {"type": "string", "description": "One of the library.", "examples": ["slow-queue"]},
+            "scenario": {
+                "type": "object",
+                "description": "One of your own; `novita-mock scenario schema` says its form.",
+            },
+        }
+    ),
+    "minProperties": 1,
+    "maxProperties": 1,
+}
 
 
 def _list(call: Call) -> dict[str, Any]:

@@ -424,5 +424,6 @@ WEBHOOK_RESOURCES: tuple[Resource, ...] = (
         key="none",
         body={"type": "string", "contentMediaType": "application/json"},
         binary=True,
+        answer=None,
     ),
 )

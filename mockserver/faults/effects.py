@@ -422,7 +422,12 @@ def effect_schema(point: Point | None = None) -> dict[str, Any]:
             "additionalProperties": False,
             "properties": {name: dict(option.schema) for name, option in about.options.items()},
         }
-        value = {"anyOf": [dict(about.options[about.main].schema), options]} if about.main else {"enum": [None, True]}
+        ways = [dict(about.options[about.main].schema), options] if about.main else [options]
+        if kind is Kind.STATUS:
+            options["anyOf"] = [{"required": ["code"]}, {"required": ["reason"]}]
+        else:
+            ways.append({"enum": [None, True]})
+        value = {"anyOf": ways}
         forms.append(
             {
                 "type": "object",

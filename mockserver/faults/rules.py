@@ -216,7 +216,7 @@ def read_rule(given: Any, path: Path, *, source: str = "control") -> Rule:
     return Rule(
         point=point,
         effect=read_effect(given["effect"], point, (*path, "effect")),
-        match=_read_match(given.get("match"), (*path, "match")),
+        match=_read_match(given["match"], (*path, "match")) if "match" in given else Match(),
         source=source,
         **found,
         **times,
@@ -257,8 +257,6 @@ def rule_schema() -> dict[str, Any]:
 
 
 def _read_match(given: Any, path: Path) -> Match:
-    if given is None:
-        return Match()
     if not isinstance(given, Mapping):
         raise PlanError(path, f"expected what has to match, as in {{prompt: dragon}}, came {given!r:.80}")
     values: dict[str, Any] = {}

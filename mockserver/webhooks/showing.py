@@ -84,6 +84,8 @@ def describe_received(received: Received) -> dict[str, Any]:
 
 def _json_or_text(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
-    except ValueError:
+        found = orjson.loads(body)
+        orjson.dumps(found)  # reading goes deeper (1,024 levels) than writing (254): such a body is shown as text
+    except (ValueError, TypeError):
         return body.decode("utf-8", "replace")
+    return found

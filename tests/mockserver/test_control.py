@@ -10,6 +10,7 @@ from openapi_spec_validator import validate
 from mockserver import __version__
 from mockserver.control.app import openapi_document
 from mockserver.control.table import RESOURCES
+from mockserver.faults.rules import MAX_RULES
 from mockserver.world import World
 from tests.bodies import TXT2IMG, txt2img
 from tests.conftest import Server
@@ -78,6 +79,39 @@ def test_a_deep_body_is_refused(server: Server) -> None:
     for depth in (10, 300, 5_000):
         deep = b'{"seconds":' + b"[" * depth + b"]" * depth + b"}"
         assert server.call("POST", "/__mock/clock/advance", content=deep).status_code == 400
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/faults"), ("PUT", "/scenario")])
+@pytest.mark.parametrize("depth", [250, 900, 1_000, 5_000])
+def test_a_deep_body_is_refused_by_readers_too(server: Server, method: str, path: str, depth: int) -> None:
+    """A reader of its own quotes what it refuses, and quoting ends with the stack: nothing so deep reaches one."""
+    for name in ("point", "name", "scenario", "faults"):
+        deep = b'{"%s":' % name.encode() + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
+        answer = server.call(method, f"/__mock{path}", content=deep)
+        assert answer.status_code in (400, 404)
+        assert len(answer.json()["detail"]) < 2_000
+
+
+def test_one_fault_and_a_list_are_not_mixed(server: Server) -> None:
+    """What stands beside a list would be left out without a word."""
+    rule = {"point": "result", "effect": "no-answer"}
+    answer = server.call("POST", "/__mock/faults", json={**rule, "max_in_a_row": 2})
+
+    assert answer.status_code == 400
+    assert "'effect' beside them" in answer.json()["detail"]
+    assert server.control("GET", "/faults")["armed"] == []
+
+
+def test_a_world_has_a_bound_of_faults(server: Server) -> None:
+    """However many calls arm them; none of a list that is too long is in force."""
+    rule = {"point": "result", "effect": "no-answer", "nth": 1000}
+    server.control("POST", "/faults", json={"faults": [rule] * (MAX_RULES - 1)})
+    answer = server.call("POST", "/__mock/faults", json={"faults": [rule] * 2})
+
+    assert answer.status_code == 409
+    assert len(server.control("GET", "/faults")["armed"]) == MAX_RULES - 1
+    server.control("POST", "/faults", json=rule)
+    assert server.call("POST", "/__mock/faults", json=rule).status_code == 409
 
 
 def test_a_failure_of_our_own_is_a_problem_too(

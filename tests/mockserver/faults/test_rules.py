@@ -78,6 +78,25 @@ def test_a_bare_one_is_one_and_not_true(kind: Kind) -> None:
     assert read_effect({kind.value: True}, point, ()) == read_effect(kind.value, point, ())
 
 
+@pytest.mark.parametrize("kind", Kind, ids=str)
+def test_the_schema_and_the_reader_agree_about_an_effect_without_options(kind: Kind) -> None:
+    """`null`, `true` and an empty object are the name alone; `status` says nothing without a code or a reason."""
+    point = EFFECTS[kind].points[0]
+    for options in (None, True, {}):
+        rule = {"point": point.value, "effect": {kind.value: options}}
+        assert SCHEMA.is_valid(rule) is (kind is not Kind.STATUS)
+        if kind is Kind.STATUS:
+            with pytest.raises(PlanError, match="expected a status code or a reason"):
+                read_rule(rule, ())
+        else:
+            assert read_rule(rule, ()) == read_rule({"point": point.value, "effect": kind.value}, ())
+    for options in (False, [], {"made-up": 1}):
+        rule = {"point": point.value, "effect": {kind.value: options}}
+        assert not SCHEMA.is_valid(rule)
+        with pytest.raises(PlanError):
+            read_rule(rule, ())
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
@@ -103,6 +122,7 @@ def test_a_bare_one_is_one_and_not_true(kind: Kind) -> None:
         ),
         ({"point": "result", "effect": "no-answer", "match": {"promt": "a"}}, "nothing is matched by 'promt'"),
         ({"point": "result", "effect": "no-answer", "match": {"body": {"a": []}}}, "match.body.a: expected text"),
+        ({"point": "result", "effect": "no-answer", "match": None}, "match: expected what has to match"),
     ],
 )
 def test_an_error_says_where_what_was_expected_and_what_came(bad: Any, message: str) -> None:

@@ -75,6 +75,18 @@ def test_anybody_may_post_to_it(client: httpx.Client) -> None:
     assert [one["number"] for one in client.get("/__mock/webhooks/inbox?event=SOMETHING_NEW").json()["events"]] == [1]
 
 
+@pytest.mark.parametrize("depth", [200, 300, 1_000, 2_000])
+def test_an_event_of_any_depth_is_shown(client: httpx.Client, depth: int) -> None:
+    """As JSON while an answer can hold it, else as the text that came."""
+    raw = b'{"a":' * depth + b"1" + b"}" * depth
+    client.post(inbox(client)["url"], content=raw).raise_for_status()
+
+    (event,) = inbox(client)["events"]
+
+    assert isinstance(event["body"], dict if depth == 200 else str)
+    assert depth == 200 or event["body"] == raw.decode()
+
+
 def test_an_inbox_of_no_world_is_told(client: httpx.Client) -> None:
     answer = httpx.post(inbox(client)["url"][:-3] + "zzz", json={})
     assert answer.status_code == 404
