@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
+import jsonschema_rs
+
+from mockserver.control.table import RESOURCES
 from openapi.document import Document
 from tests.contract.asgi import Answer
 
@@ -19,32 +23,55 @@ def assert_right_shape(document: Document, method: str, target: str, answer: Ans
     """An answer is of the form its path has, tells of no failure, and holds no trace of code.
 
     v2 operations: 200 with an integer code. v3 operations and unknown paths: 200, or status, code, reason and message
-    that belong together. Pictures: a file, or S3's XML. Control interface: JSON, or problem+json.
+    that belong together. Pictures: a file, or S3's XML. Control interface: JSON as its own document has it, or
+    problem+json.
     """
     path = unquote(target.partition("?")[0])
+    if path.startswith("/__mock/inbox/") and not answer.body:
+        return  # any status that a test asked for, and no body
     assert answer.status < 500, f"{method} {target[:200]}: {answer.status} {answer.body[:300]!r}"
     assert not _TRACE.search(answer.body), answer.body[:300]
     if method == "HEAD":
         return  # without a body only the status tells
     if path == "/__mock" or path.startswith("/__mock/"):
-        _assert_control(answer)
+        _assert_control(method, path, answer)
     elif path.startswith(("/prod/", "/v2_prod/")):
         _assert_picture(answer)
     else:
         _assert_contract(document, method, path, answer)
 
 
-def _assert_control(answer: Answer) -> None:
+def _assert_control(method: str, path: str, answer: Answer) -> None:
     if answer.status in (301, 302, 307, 308):
         return
     if answer.status < 300:
-        assert answer.headers["content-type"] == "application/json"
-        answer.json()
+        resource = next((one for one in RESOURCES if one.method == method and _route(one.path).fullmatch(path)), None)
+        media = answer.headers["content-type"].partition(";")[0]
+        assert media in ("application/json", *(resource.also if resource is not None else ()))
+        if media == "application/json":
+            found = answer.json()
+            if resource is not None:
+                problems = [error.message for error in _validator(resource.operation_id).iter_errors(found)]
+                assert problems == [], f"{resource.operation_id}: {problems}"
         return
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
     assert problem["status"] == answer.status
     assert {"type", "title", "status", "detail"} <= problem.keys()
+
+
+@cache
+def _route(path: str) -> re.Pattern[str]:
+    """What a path of the table matches."""
+    return re.compile("/__mock" + re.sub(r"\{[a-z_]+\}", "[^/]+", path))
+
+
+@cache
+def _validator(operation_id: str) -> jsonschema_rs.Validator:
+    """What the control interface says of its answer, as a check."""
+    answer = next(one.answer for one in RESOURCES if one.operation_id == operation_id)
+    assert answer is not None, "an answer without a schema has no body"
+    return jsonschema_rs.validator_for(dict(answer))
 
 
 def _assert_picture(answer: Answer) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import gzip
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +20,11 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
 from mockserver.app import MockApp, create_app
+from mockserver.control.resource import Resource
 from mockserver.control.table import RESOURCES
 from mockserver.core.clock import ClockMode
 from mockserver.mock import Parts
+from mockserver.outbound.sender import FakeSender
 from mockserver.parts.wall import FakeWall
 from mockserver.settings import Limits, Settings
 from openapi.document import Document
@@ -38,17 +41,81 @@ SUBMITS = {
 }
 KEYED: Headers = ((b"authorization", b"Bearer sk-stranger"), (b"content-type", b"application/json"))
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get")
-CONTROL_BODIES: dict[str, dict[str, Any]] = {
-    "changeClock": {"mode": "x10"},
-    "advanceClock": {"seconds": 1, "duration": "1s"},
-    "setClock": {"at": "2099-01-01T00:00:00Z", "at_ms": 4070908800000},
-    "changeWorld": {
-        "clock": "auto",
-        "fleet": {"workers": 2, "speed": 2.5, "task_duration": "1s"},
-        "nsfw_confidences": [1, 99.5],
-    },
-    "endTask": {"status": "TASK_STATUS_FAILED", "reason": "x"},
+PATTERN = {
+    "operation_id": "createTxt2imgTask",
+    "status": {"any-of": [200, {">=": 400}]},
+    "headers": {"user-agent": {"present": False}},
+    "body": {"request": {"steps": {"<": 100}, "prompt": {"contains": "boat"}, "model_name": {"matches": "[a-z]+.*"}}},
 }
+RULE = {
+    "point": "submit.before",
+    "effect": {"status": {"code": 429, "retry_after": "2s", "reason": "RATE_LIMIT_EXCEEDED", "message": "m"}},
+    "match": {"operation": "x", "version": "v3", "prompt": "x", "seed": 1, "task": 9, "body": {"request.steps": 20}},
+    "every": 2,
+    "times": 3,
+    "probability": 0.5,
+    "after": "1s",
+    "until": 90,
+    "bounded": False,
+}
+SCENARIO = {
+    "name": "mine",
+    "description": "What happens.",
+    "extends": "happy",
+    "faults": [{"point": "result", "effect": {"delay": {"uniform": ["1ms", "2ms"]}}, "nth": 1000}],
+    "max_in_a_row": 2,
+    "clock": "manual",
+    "fleet": {"workers": 2, "speed": 2, "task_duration": "1s"},
+    "nsfw_confidences": [1, 99.5],
+    "link_ttl": "1h",
+    "webhooks": {"retries": 1, "timeout": "1s", "spacing": ["1s", 2]},
+    "account": {"retry_after": True, "balance": 5, "concurrency": 9, "rate_limits": {"createTxt2imgTask": 100}},
+    "v2": {"brown_outs": [{"after": "1d", "until": "2d"}], "off_after": "3d"},
+}
+CONTROL_BODIES: dict[str, Sequence[dict[str, Any]]] = {
+    "changeClock": [{"mode": "x10"}],
+    "advanceClock": [{"seconds": 1}, {"duration": "1s"}],
+    "setClock": [{"at": "2099-01-01T00:00:00Z"}, {"at_ms": 4070908800000}],
+    "changeWorld": [
+        {
+            "clock": "manual",
+            "fleet": {"workers": 2, "speed": 2.5, "task_duration": "1s"},
+            "nsfw_confidences": [1, 99.5],
+            "link_ttl": "90s",
+            "account": {
+                "rate_limits": {"createTxt2imgTask": 10},
+                "retry_after": True,
+                "balance": "5.00",
+                "concurrency": 9,
+                "problem": None,
+            },
+            "webhooks": {"retries": 2, "spacing": ["1s", 2.5], "timeout": "1s", "secret": None},
+        }
+    ],
+    "endTask": [{"status": "TASK_STATUS_FAILED", "reason": "x"}],
+    "armFaults": [
+        RULE,
+        {"faults": [{"point": "webhook.attempt", "effect": "hold"}], "max_in_a_row": 2},
+        {"point": "download", "effect": {"dribble": {"time": {"lognormal": {"median": "1ms", "sigma": 0.5}}}}},
+        {"point": "result", "effect": {"break": {"kind": "null", "field": "task.status"}}},
+        {"point": "progress", "effect": {"regress": {"at": 0.5, "wait": "1s"}}, "match": {"picture": 1, "attempt": 1}},
+    ],
+    "putScenario": [{"name": "happy"}, {"scenario": SCENARIO}],
+    "duplicateDelivery": [{"times": 2, "at_once": True}],
+    "delayDelivery": [{"duration": "1s"}],
+    "releaseWebhooks": [{"order": "reversed"}],
+    "changeInbox": [{"answers": [{"status": 503, "delay": "1s"}, {}]}],
+    "receiveEvent": [{"event_type": "ASYNC_TASK_RESULT", "task": {"task_id": "x"}}],
+    "checkBudget": [{"budget_usd": "0.05"}],
+    "topUpBalance": [{"usd": 1.5}],
+    "findRequests": [PATTERN],
+    "countMatchingRequests": [PATTERN],
+    "verifyRequests": [{"pattern": PATTERN, "count": 1}, {"pattern": PATTERN, "at_least": 1, "at_most": 2}],
+    "nearMisses": [{"pattern": PATTERN, "limit": 5}],
+}
+"""Bodies that are done, so that hostile values reach what reads their inside."""
+DEEP = ("[" * 900 + "]" * 900, '{"a":' * 1000 + "1" + "}" * 1000)
+"""Deeper than a program's stack allows to quote, and not too deep for the reader of JSON."""
 efforts = pytest.mark.parametrize("examples", [150, pytest.param(2000, marks=pytest.mark.slow)])
 """How many generated cases: some in every run, many in a long one."""
 
@@ -101,9 +168,20 @@ class Stranger:
 
     def look(self) -> None:
         """Everything that was stored can be shown."""
-        for resource in ("requests", "tasks", "findings", "worlds/current", "clock", "worlds", "requests?limit=1000"):
-            assert self.send("GET", f"/__mock/{resource}").status == 200
+        for resource in RESOURCES:
+            if resource.method == "GET" and "{" not in resource.path and resource.operation_id != "getCoverage":
+                assert self.send("GET", f"/__mock{resource.path}").status == 200
+        assert self.send("GET", "/__mock/requests?limit=1000").status == 200
         assert self.send("GET", "/__mock/requests", headers=()).status == 200
+
+
+async def no_pause(seconds: float) -> None:
+    """Waits for nothing."""
+
+
+def fakes() -> Parts:
+    """Parts that ask no resolver, call nobody and never wait."""
+    return Parts(wall=FakeWall(), sender=FakeSender(), pause=no_pause)
 
 
 def plain(answer: Answer) -> Answer:
@@ -120,7 +198,7 @@ def strangers(document: Document, caplog: pytest.LogCaptureFixture) -> Iterator[
     made = {}
     for strict in (False, True):
         chosen = Settings(clock=ClockMode.parse("manual"), strict=strict, limits=Limits(wait_s=0))
-        made[strict] = Stranger(create_app(document, chosen, Parts(wall=FakeWall())), document, loop)
+        made[strict] = Stranger(create_app(document, chosen, fakes()), document, loop)
     try:
         yield made
         for stranger in made.values():
@@ -309,34 +387,91 @@ def test_an_unknown_file_of_any_name_is_answered_in_well_formed_xml(stranger: St
         assert stranger.send("GET", path, headers=()).status == 404
 
 
+class Things:
+    """Puts one of each into a stranger's world, for paths that name one.
+
+    Args:
+        stranger: who makes them.
+    """
+
+    def __init__(self, stranger: Stranger) -> None:
+        self._stranger = stranger
+        self.paths: dict[str, str] = {}
+
+    def make(self) -> None:
+        """A task that has ended, with a webhook that is held; one that has not; a fault, a balance, an inbox."""
+        send = self._stranger.send
+        send("POST", "/__mock/reset")
+        send("POST", "/__mock/webhooks/hold")
+        body = txt2img(width=128, height=128) | {"extra": {"webhook": {"url": "http://localhost/hook"}}}
+        task_id = send("POST", TXT2IMG, json.dumps(body).encode()).json()["task_id"]
+        send("POST", "/__mock/clock/run-until-idle")
+        delivery = send("GET", "/__mock/webhooks/deliveries").json()["deliveries"][0]
+        assert delivery["state"] == "held"
+        waiting = send("POST", TXT2IMG, json.dumps(body).encode()).json()["task_id"]
+        send("PATCH", "/__mock/worlds/current", b'{"account": {"balance": 5}}')
+        rule = json.dumps({"point": "models", "effect": "no-answer", "nth": 1000}).encode()
+        self.paths = {
+            "/tasks/{task_id}/end": waiting,
+            "/tasks/{task_id}": task_id,
+            "/webhooks/deliveries/{id}": delivery["id"],
+            "/faults/{id}": str(send("POST", "/__mock/faults", rule).json()["armed"][0]["id"]),
+            "/inbox/{world_id}": send("GET", "/__mock/worlds/current").json()["id"],
+        }
+
+    def target(self, path: str) -> str:
+        """A path of the table with the thing in it that it names."""
+        for known, value in self.paths.items():
+            if path.startswith(known):
+                return "/__mock" + re.sub(r"\{.*?\}", value, path)
+        assert "{" not in path, "a path that names something new: make one"
+        return f"/__mock{path}"
+
+
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.operation_id)
-def test_every_control_resource_takes_every_token(stranger: Stranger, resource: Any) -> None:
+def test_every_control_resource_takes_every_token(stranger: Stranger, resource: Resource) -> None:
     """The control interface refuses what it does not understand with problem+json, and never fails."""
-    stranger.send("POST", TXT2IMG, json.dumps(txt2img()).encode())
-    task_id = stranger.send("GET", "/__mock/tasks").json()["tasks"][0]["task_id"]
-    target = f"/__mock{resource.path}".replace("{task_id}", task_id)
-    body = CONTROL_BODIES.get(resource.operation_id)
-    for place in hostile.places(body) if body else [()]:
-        for token in hostile.TOKENS:
-            stranger.send(resource.method, target, hostile.with_token(body, place, token))
-            stranger.send(resource.method, target, hostile.with_token(body, place, token), headers=())
+    things = Things(stranger)
+    things.make()
+    target = things.target(resource.path)
+    bodies = CONTROL_BODIES.get(resource.operation_id, ())
+    assert (resource.body is None) == (not bodies) or resource.operation_id == "decodePicture"
+    for body in bodies:
+        things.make()
+        done = stranger.send(resource.method, target := things.target(resource.path), json.dumps(body).encode())
+        assert done.status == 200, done.body
+        for place in hostile.places(body):
+            for token in (*hostile.TOKENS, *DEEP):
+                stranger.send(resource.method, target, hostile.with_token(body, place, token))
+    for token in (*hostile.TOKENS, *DEEP):
+        stranger.send(resource.method, target, token.encode("utf-8", "surrogatepass"), headers=())
+        if not bodies:
+            stranger.send(resource.method, target, token.encode("utf-8", "surrogatepass"))
     for name in resource.query:
         for value in ("", "-1", "0", "9" * 30, "%ff", "%00", "true", "%d9%a3", "1e9", "--1", "-"):
             stranger.send(resource.method, f"{target}?{name}={value}&{name}=2")
-    for odd in ("%00", "%ff", "a" * 3000, "..", "%2F"):
-        stranger.send(resource.method, f"/__mock{resource.path}".replace("{task_id}", odd))
+    if "{" in resource.path:
+        for odd in ("%00", "%ff", "a" * 3000, "..", "%2F", "%d9%a3", "-1", "9" * 30):
+            stranger.send(resource.method, "/__mock" + re.sub(r"\{.*?\}", odd, resource.path))
+    stranger.look()
+    stranger.send("POST", TXT2IMG, json.dumps(txt2img()).encode())  # whatever is in force by now, in form
+    stranger.send("POST", "/__mock/reset")
+    assert stranger.submit(TXT2IMG, json.dumps(txt2img()).encode())
 
 
 @efforts
 def test_any_order_of_control_calls_leaves_a_server_that_answers(stranger: Stranger, examples: int) -> None:
     """Clocks at the end of time, worlds forgotten while tasks run: submits and polls are still answered in form."""
+    things = Things(stranger)
 
     def check(data: DataObject) -> None:
+        things.make()
         for _ in range(data.draw(st.integers(1, 6))):
             resource = data.draw(st.sampled_from(RESOURCES))
-            body = CONTROL_BODIES.get(resource.operation_id, {})
-            target = f"/__mock{resource.path}".replace("{task_id}", "x")
-            stranger.send(resource.method, target, data.draw(hostile.changed_bodies(body)))
+            body = data.draw(st.sampled_from(CONTROL_BODIES.get(resource.operation_id, [{}])))
+            text = data.draw(hostile.changed_bodies(body) | st.just(json.dumps(body).encode()))
+            stranger.send(resource.method, things.target(resource.path), text)
+        stranger.send("DELETE", "/__mock/faults")  # what was armed may lose an answer, as it was asked to
         found = stranger.send("POST", TXT2IMG, json.dumps(txt2img()).encode()).json()
         if "task_id" in found:
             stranger.send("GET", f"/v3/async/task-result?task_id={found['task_id']}")

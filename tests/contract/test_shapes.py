@@ -16,6 +16,7 @@ from tests.contract.shapes import assert_right_shape, assert_usable_link, links
 from tests.contract.wire import replies
 
 V3, V2 = "/v3/async/task-result", "/v2/progress"
+PROBLEM = "application/problem+json"
 FAILED = {"code": 400, "reason": "INVALID_REQUEST_BODY", "message": "m", "metadata": {}}
 
 
@@ -32,6 +33,9 @@ def answer(status: int, body: object, media_type: str = "application/json") -> A
         (V2, answer(200, {"code": 3, "msg": "no task", "data": None})),
         ("/v3/models", answer(404, {**FAILED, "code": 404, "reason": "API_NOT_FOUND"})),
         ("/__mock/tasks", answer(200, {"tasks": []})),
+        ("/__mock/faults/1", answer(404, {"type": "u", "title": "t", "status": 404, "detail": "d"}, PROBLEM)),
+        ("/__mock/coverage", answer(200, b"<html></html>", "text/html; charset=utf-8")),
+        ("/__mock/inbox/w", answer(503, b"", "text/plain")),
         ("/prod/a/b.png", answer(404, b"<Error><Code>NoSuchKey</Code></Error>", "application/xml")),
         ("/prod/a/b.png", answer(206, b"\x89PNG", "image/png")),
     ],
@@ -55,6 +59,9 @@ def test_right_answers_pass(document: Document, target: str, good: Answer) -> No
         (V2, answer(200, {"code": 1, "msg": "m", "data": {}})),
         ("/v3/models", answer(200, {})),
         ("/__mock/tasks", answer(404, {"status": 404})),
+        ("/__mock/tasks", answer(200, b"<html></html>", "text/html")),
+        ("/__mock/clock", answer(200, {"now_ms": "soon"})),
+        ("/__mock/inbox/w", answer(503, b"no", "text/plain")),
         ("/__mock/tasks", answer(404, FAILED, "application/problem+json")),
         ("/prod/a/b.png", answer(404, FAILED)),
         ("/prod/a/b.png", answer(404, b"<Error><Key>\x00</Key></Error>", "application/xml")),
