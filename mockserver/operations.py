@@ -163,10 +163,6 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 
-WAITING = frozenset({"getProgressV2"})
-"""Operations whose answer may have to be awaited: previews are drawn in a thread."""
-
-
 def check_handlers(operations: Mapping[str, Operation], handlers: Mapping[str, Handler]) -> None:
     """Holds the handlers against the document.
 

@@ -63,11 +63,6 @@ class Field:
     many: bool
     sample: Any
 
-    @property
-    def nullable(self) -> bool:
-        """Whether the documented reading allows null."""
-        return "null" in self.types
-
     def walk(self) -> Iterator[Field]:
         """It and everything in it, parents first."""
         yield self
