@@ -94,7 +94,7 @@ class Facts:
     @property
     def request(self) -> Mapping[str, Any]:
         """The part of it that says what to draw: nested in v3, the whole of it in v2."""
-        inner = self.fields.get("request")
+        inner = None if self.operation_id.endswith("V2") else self.fields.get("request")
         return inner if isinstance(inner, dict) else self.fields
 
 

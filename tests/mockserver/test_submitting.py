@@ -23,6 +23,12 @@ def test_v2_reads_magic_inputs_from_the_body_whatever_else_is_called_request(ser
     assert server.progress(task_id)["data"]["failed_reason"] == "out of memory"
 
 
+def test_v2_rules_match_the_prompt_of_the_body_whatever_else_is_called_request(server: Server) -> None:
+    server.control("POST", "/faults", {"point": "submit.before", "effect": {"status": 503}, "match": {"prompt": "fox"}})
+    answer = server.call("POST", TXT2IMG_V2, json={**txt2img_v2(prompt="a fox"), "request": {"prompt": "a dog"}})
+    assert answer.status_code == 503
+
+
 @pytest.mark.parametrize("point", ["submit.before", "submit.after_commit"])
 def test_a_client_that_leaves_after_a_reset_leaves_nothing_behind(server: Server, point: str) -> None:
     """Its call belongs to the world's earlier life."""
