@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -61,6 +62,35 @@ def call(
     Raises:
         AssertionError: the answer cannot be sent by an HTTP server.
     """
+    sent = messages(loop, app, method, target, headers=headers, chunks=chunks)
+    assert sent, "no answer"
+    start, bodies = sent[0], sent[1:]
+    assert start["type"] == "http.response.start"
+    assert bodies, "an answer without its body"
+    assert not bodies[-1].get("more_body", False), "an answer that does not end"
+    for name, value in start["headers"]:
+        assert _NAME.fullmatch(name.lower()), f"no header name: {name!r}"
+        assert _VALUE.fullmatch(value), f"header {name!r} holds a control character: {value!r}"
+    return Answer(
+        status=start["status"],
+        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]},
+        body=b"".join(message.get("body", b"") for message in bodies),
+    )
+
+
+def messages(
+    loop: asyncio.AbstractEventLoop,
+    app: ASGIApp,
+    method: str,
+    target: str,
+    *,
+    headers: Headers = (),
+    chunks: Iterable[bytes] = (b"",),
+) -> list[Message]:
+    """What an application sends when it is called, whole or not; the arguments are those of `call`.
+
+    A connection that the application breaks ends what is sent. A client that waits for nothing leaves.
+    """
     path, _, query = target.partition("?")
     pieces = list(chunks) or [b""]
     incoming: list[Message] = [
@@ -90,17 +120,6 @@ def call(
         "server": ("127.0.0.1", 4280),
         "state": {},
     }
-    loop.run_until_complete(app(scope, receive, send))
-    assert sent, "no answer"
-    start, bodies = sent[0], sent[1:]
-    assert start["type"] == "http.response.start"
-    assert bodies, "an answer without its body"
-    assert not bodies[-1].get("more_body", False), "an answer that does not end"
-    for name, value in start["headers"]:
-        assert _NAME.fullmatch(name.lower()), f"no header name: {name!r}"
-        assert _VALUE.fullmatch(value), f"header {name!r} holds a control character: {value!r}"
-    return Answer(
-        status=start["status"],
-        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]},
-        body=b"".join(message.get("body", b"") for message in bodies),
-    )
+    with suppress(ConnectionResetError):
+        loop.run_until_complete(app(scope, receive, send))
+    return sent

@@ -24,6 +24,8 @@ from schemathesis.hooks import HookContext
 from schemathesis.schemas import BaseSchema
 
 from mockserver.core.clock import ClockMode
+from mockserver.mock import Parts
+from mockserver.outbound.sender import FakeSender
 from mockserver.running import ServerThread
 from mockserver.settings import Limits, Settings
 from openapi.catalogue import Catalogue, Kind, load_catalogue
@@ -156,7 +158,7 @@ def explore(
     register_formats(catalogue)
     oracle = Oracle(document, catalogue, reading)
     found = Found(oracle=oracle)
-    with ServerThread(settings or settings_of(reading)) as server:
+    with ServerThread(settings or settings_of(reading), Parts(sender=FakeSender())) as server:
         schema = schemathesis.openapi.from_dict(
             document.rendered(reading), config=Config.from_dict(_config(examples, seed))
         )
@@ -172,7 +174,7 @@ def explore_control(*, examples: int, seed: int = 1) -> Found:
     """Runs every phase once against the control interface, by its own document."""
     found = Found()
     quick = Settings(clock=ClockMode.parse("manual"), limits=Limits(wait_s=0))
-    with ServerThread(quick) as server:
+    with ServerThread(quick, Parts(sender=FakeSender())) as server:
         config = _config(examples, seed)
         config["checks"] = {name: {"enabled": False} for name in EXCLUDED_CONTROL if name != "max_response_time"}
         schema = schemathesis.openapi.from_url(f"{server.url}/__mock/openapi.json", config=Config.from_dict(config))
