@@ -127,7 +127,9 @@ def _tell_before_answer(call: Call, task: Task, facts: Facts) -> None:
         return
     if not task.ended_at(now_ms):
         world.end_task(task, task.outcome, task.reason)
-    call.effect = call.effect or effect
+    if call.effect is None:  # else it is known already whether the answer is lost
+        _note_loss(call, task, effect)
+        call.effect = effect
     call.before_answer = partial(call.mock.courier.told, world, task)
 
 

@@ -175,9 +175,11 @@ async def play(troubled: Troubled, scope: Scope, receive: Receive, send: Send, p
     """
     effect, sent = troubled.effect, troubled.sent
     connection: Connection | None = scope.get("extensions", {}).get(CONNECTION, {}).get("protocol")
-    if troubled.before is not None:
-        await troubled.before()
-    gone = False
+    gone = troubled.before is not None and await _told(troubled, _left_during(troubled.before(), receive))
+    if gone:
+        if troubled.on_gone is not None:
+            troubled.on_gone()
+        return
     match effect.kind:
         case Kind.DELAY:
             gone = await _told(troubled, _held(troubled, effect.time_ms() / 1000, receive, pause))
@@ -295,8 +297,13 @@ async def _told(troubled: Troubled, waiting: Awaitable[bool]) -> bool:
 
 async def _left_within(wait_s: float, receive: Receive, pause: Pause) -> bool:
     """Waits; whether the client left meanwhile."""
+    return await _left_during(pause(wait_s), receive)
+
+
+async def _left_during(what: Awaitable[None], receive: Receive) -> bool:
+    """Waits for something; whether the client left meanwhile."""
     leaving = asyncio.ensure_future(_until_gone(receive))
-    waiting = asyncio.ensure_future(pause(wait_s))
+    waiting = asyncio.ensure_future(what)
     try:
         await asyncio.wait({leaving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         return leaving.done() and not waiting.done()

@@ -138,7 +138,7 @@ class Courier:
             if delivery is None or world.desk.epoch != epoch:  # not yet, or the world was reset meanwhile
                 return world.desk.epoch != epoch
             late = delivery.due_ms is not None and delivery.due_ms > world.clock.now_ms()
-            return delivery.made > 0 or delivery.state is not State.PENDING or late
+            return len(delivery.attempts) > 0 or delivery.state is not State.PENDING or late  # `made` has begun only
 
         await world.desk.bell.wait_until(is_told, EARLY_TIMEOUT_S)
 

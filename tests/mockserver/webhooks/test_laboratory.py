@@ -175,6 +175,60 @@ def test_a_reset_ends_a_submit_that_waits_for_its_event(lab: Lab) -> None:
     assert lab.run(story())
 
 
+def test_an_early_event_is_waited_for_to_its_end_whatever_else_happens_in_the_world(lab: Lab) -> None:
+    """Every change in a world makes whoever waits there look again."""
+    receiver = lab.receiver(manners=hangs)
+    lab.server.control("POST", "/faults", {"point": "webhook.before_reply", "effect": "early"})
+    mock = lab.server.mock
+    world = mock.world(lab.server.key)
+
+    async def story() -> bool:
+        submitting = asyncio.ensure_future(lab.ask(TXT2IMG, txt2img({"webhook": {"url": receiver.url}})))
+        await until(lambda: receiver.received)
+        for _ in range(50):
+            world.desk.bell.ring()
+            await asyncio.to_thread(int)
+        waits = not submitting.done()
+        mock.reset(world)
+        await submitting
+        return waits
+
+    assert lab.run(story())
+
+
+def test_a_client_that_leaves_a_submit_that_waits_for_its_event_has_lost_its_answer(lab: Lab) -> None:
+    """The task is made and paid for; nobody waits for the receiver any longer."""
+    receiver = lab.receiver(manners=hangs)
+    lab.server.control("POST", "/faults", {"point": "webhook.before_reply", "effect": "early"})
+    world = lab.server.mock.world(lab.server.key)
+    body = orjson.dumps(txt2img({"webhook": {"url": receiver.url}}))
+    scope = {
+        "type": "http", "method": "POST", "path": TXT2IMG, "root_path": "", "scheme": "http", "query_string": b"",
+        "headers": [(b"authorization", f"Bearer {lab.server.key}".encode()), (b"content-type", b"application/json")],
+    }  # fmt: skip
+    sent: list[Any] = []
+
+    async def story() -> int:
+        asked = False
+
+        async def receive() -> dict[str, Any]:
+            nonlocal asked
+            if not asked:
+                asked = True
+                return {"type": "http.request", "body": body}
+            await until(lambda: receiver.received)
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await lab.server.app(scope, receive, send)
+        return len(world.verdicts.unclaimed())
+
+    assert (lab.run(story()), sent) == (1, [])
+    lab.settle()
+
+
 @pytest.mark.parametrize("verb", ["hold", "drop", "delay"])
 def test_what_has_ended_is_not_held_dropped_or_delayed(lab: Lab, verb: str) -> None:
     receiver = lab.receiver()
