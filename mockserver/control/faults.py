@@ -60,13 +60,18 @@ _PLAN = closed(
     "max_in_a_row",
     "replaying",
 )
+_ONE_OF_THEM: Schema = {
+    "type": "object",
+    "description": "As a single fault is written.",  # its whole form once: it is most of the document already
+    "required": ["point", "effect"],
+}
 _ARM: Schema = {
     "anyOf": [
         rule_schema(),
         {
             **closed(
                 {
-                    "faults": {"type": "array", "maxItems": MAX_RULES, "items": rule_schema()},
+                    "faults": {"type": "array", "maxItems": MAX_RULES, "items": _ONE_OF_THEM},
                     "max_in_a_row": {"type": ["integer", "null"], "minimum": 1},
                 }
             ),
