@@ -39,6 +39,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "mockserver.parts",
         "openapi",
     ),
+    "mockserver.outbound": ("mockserver.__version__", "mockserver.parts"),
+    "mockserver.storage": ("mockserver.core", "mockserver.parts"),
 }
 """Package, and what of ours it may import besides itself; whatever is not listed may import all of `PACKAGES`."""
 
