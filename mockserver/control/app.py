@@ -24,6 +24,8 @@ from mockserver.mock import Mock
 
 PREFIX = "/__mock"
 MAX_BODY_BYTES = 16 * 1024 * 1024
+MAX_DETAIL = 1000
+"""Characters of what a schema has to say of a value."""
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
@@ -217,8 +219,11 @@ def _check(body: object, validator: jsonschema_rs.Validator) -> None:
     except ValueError:  # it goes 255 levels down
         raise ControlError(400, "body", "the body is nested too deeply") from None
     if problem is not None:
-        where = ".".join(str(part) for part in problem.instance_path) or "body"
-        raise ControlError(400, "body", f"{where}: {problem.message}")
+        where = ".".join(str(part)[:80] for part in problem.instance_path) or "body"
+        told = problem.message  # the value that came, whole, and what was expected
+        if len(told) > MAX_DETAIL:
+            told = f"{told[: MAX_DETAIL // 2]} ... {told[-MAX_DETAIL // 2 :]}"
+        raise ControlError(400, "body", f"{where}: {told}")
 
 
 def _check_depth(body: object) -> None:

@@ -55,7 +55,9 @@ class ClockMode:
                 return cls(kind=ClockKind.AUTO, rate=1.0)
         if re.fullmatch(r"x\d+(\.\d{1,6})?", word) and 0 < (rate := float(word[1:])) <= 1_000_000:
             return cls(kind=ClockKind.SCALED, rate=rate)
-        raise ValueError(f"unknown clock {text!r}: expected real, manual, auto, or x<N> (0 < N <= 1000000), as in x100")
+        raise ValueError(
+            f"unknown clock {text!r:.80}: expected real, manual, auto, or x<N>, N at most 1000000, as in x100"
+        )
 
     def __str__(self) -> str:
         """The text that `parse` reads back to an equal mode."""
@@ -74,12 +76,14 @@ def parse_duration_ms(value: float | str) -> int:
         text = value.strip().lower()
         parts = list(_DURATION.finditer(text))
         if not parts or "".join(part.group() for part in parts) != text:
-            raise ValueError(f"not a duration: {value!r}; expected seconds as a number, or text like '90s' or '2h30m'")
+            raise ValueError(
+                f"not a duration: {value!r:.80}; expected seconds as a number, or text like '90s' or '2h30m'"
+            )
         amount = sum(float(part["amount"]) * _UNIT_MS[part["unit"]] for part in parts)
     else:
         amount = value * 1000
     if not 0 <= amount <= MAX_MS:
-        raise ValueError(f"duration out of range: {value!r}; expected 0 or more, and no further than the year 9999")
+        raise ValueError(f"duration out of range: {value!r:.80}; expected 0 or more, and no further than the year 9999")
     return round(amount)
 
 

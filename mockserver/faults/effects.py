@@ -370,7 +370,7 @@ def read_effect(given: Any, point: Point, path: Path) -> Effect:
     try:
         kind = Kind(name)
     except ValueError:
-        raise PlanError(path, f"unknown effect {name!r}; {_known(effects_at(point), point)}") from None
+        raise PlanError(path, f"unknown effect {name!r:.80}; {_known(effects_at(point), point)}") from None
     about = EFFECTS[kind]
     if point not in about.points:
         known = _known(effects_at(point), point)
@@ -379,7 +379,7 @@ def read_effect(given: Any, point: Point, path: Path) -> Effect:
     if not isinstance(options, Mapping) or (about.main is not None and _is_main(options, about)):
         if about.main is None:
             if options is not None and options is not True:
-                raise PlanError(inside, f"{name} has no options, came {options!r}")
+                raise PlanError(inside, f"{name} has no options, came {options!r:.80}")
             options = {}
         else:
             options = {} if options is None or options is True else {about.main: options}  # 1 == True
@@ -387,7 +387,7 @@ def read_effect(given: Any, point: Point, path: Path) -> Effect:
     for option, value in options.items():
         if option not in about.options:
             words = ", ".join(about.options) or "none"
-            raise PlanError((*inside, str(option)), f"{name} has no option {option!r}; its options: {words}")
+            raise PlanError((*inside, str(option)), f"{name} has no option {option!r:.80}; its options: {words}")
         values[option] = read_option(about.options[option], value, (*inside, option))
     if kind is Kind.STATUS and values["code"] is None and values["reason"] is None:
         raise PlanError(inside, "expected a status code or a reason, as in {status: 429}")

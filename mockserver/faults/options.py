@@ -30,7 +30,7 @@ class PlanError(ValueError):
     """
 
     def __init__(self, path: tuple[str | int, ...], detail: str) -> None:
-        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step:.80}" for step in path).lstrip(".")
         super().__init__(f"{place}: {detail}" if place else detail)
         self.path = path
         self.detail = detail
@@ -94,7 +94,7 @@ def integer(low: int, high: int) -> OptionType:
 
     def read(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError(f"expected an integer from {low} to {high}, came {value!r}")
+            raise ValueError(f"expected an integer from {low} to {high}, came {value!r:.80}")
         return value
 
     return OptionType(read, {"type": "integer", "minimum": low, "maximum": high})
@@ -105,7 +105,7 @@ def number(low: float, high: float) -> OptionType:
 
     def read(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise ValueError(f"expected a number from {low:g} to {high:g}, came {value!r}")
+            raise ValueError(f"expected a number from {low:g} to {high:g}, came {value!r:.80}")
         return float(value)
 
     return OptionType(read, {"type": "number", "minimum": low, "maximum": high})
@@ -116,7 +116,7 @@ def text(longest: int = 200) -> OptionType:
 
     def read(value: Any) -> str:
         if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= longest:
-            raise ValueError(f"expected text of 1 to {longest} characters, came {value!r}")
+            raise ValueError(f"expected text of 1 to {longest} characters, came {value!r:.80}")
         return value
 
     return OptionType(read, {"type": "string", "minLength": 1, "maxLength": longest})
@@ -127,7 +127,7 @@ def word(*allowed: str) -> OptionType:
 
     def read(value: Any) -> str:
         if value not in allowed:
-            raise ValueError(f"unknown word {value!r}; expected one of {', '.join(allowed)}")
+            raise ValueError(f"unknown word {value!r:.80}; expected one of {', '.join(allowed)}")
         return str(value)
 
     return OptionType(read, {"type": "string", "enum": list(allowed)})
@@ -138,7 +138,7 @@ def flag() -> OptionType:
 
     def read(value: Any) -> bool:
         if not isinstance(value, bool):
-            raise ValueError(f"expected true or false, came {value!r}")  # noqa: TRY004  # one kind of error for readers
+            raise ValueError(f"expected true or false, came {value!r:.80}")  # noqa: TRY004  # one kind of error for readers
         return value
 
     return OptionType(read, {"type": "boolean"})
@@ -167,7 +167,7 @@ def distribution() -> OptionType:
             case {"uniform": [low, high], **rest} if not rest:
                 found = Distribution(kind="uniform", a=_wait_ms(low), b=_wait_ms(high))
                 if found.a > found.b:
-                    raise ValueError(f"expected uniform: [shortest, longest], came {value!r}")
+                    raise ValueError(f"expected uniform: [shortest, longest], came {value!r:.80}")
                 return found
             case {"lognormal": {"median": median, "sigma": sigma, **more}, **rest} if not rest and not more:
                 spread = number(0, 5).read(sigma)
@@ -175,7 +175,7 @@ def distribution() -> OptionType:
                 return Distribution(kind="lognormal", a=_wait_ms(median), b=spread)
         raise ValueError(
             "expected a duration, {fixed: 2s}, {uniform: [100ms, 2s]} or {lognormal: {median: 300ms, sigma: 0.5}}, "
-            f"came {value!r}"
+            f"came {value!r:.80}"
         )
 
     wait = _DURATION_SCHEMA
@@ -199,12 +199,12 @@ def distribution() -> OptionType:
 
 def _duration_ms(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float | str) or value != value:
-        raise ValueError(f"expected a duration such as 90s or 300ms, came {value!r}")
+        raise ValueError(f"expected a duration such as 90s or 300ms, came {value!r:.80}")
     return parse_duration_ms(value)
 
 
 def _wait_ms(value: Any) -> float:
     found = _duration_ms(value)
     if found > LONGEST_WAIT_MS:
-        raise ValueError(f"expected a wait of at most an hour, came {value!r}")
+        raise ValueError(f"expected a wait of at most an hour, came {value!r:.80}")
     return found

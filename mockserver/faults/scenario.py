@@ -96,7 +96,7 @@ Find = Callable[[str], "Mapping[str, Any] | None"]
 def _name() -> OptionType:
     def read(value: Any) -> str:
         if not isinstance(value, str) or not _NAME.fullmatch(value) or len(value) > 64:
-            raise ValueError(f"expected a name of small letters, digits and single hyphens, came {value!r}")
+            raise ValueError(f"expected a name of small letters, digits and single hyphens, came {value!r:.80}")
         return value
 
     return OptionType(read, {"type": "string", "pattern": f"^{_NAME.pattern}$", "maxLength": 64})
@@ -114,7 +114,7 @@ def _prose() -> OptionType:
 def _clock() -> OptionType:
     def read(value: Any) -> str:
         if not isinstance(value, str):
-            raise ValueError(f"expected real, manual, auto, or x<N>, came {value!r}")  # noqa: TRY004  # one kind of error
+            raise ValueError(f"expected real, manual, auto, or x<N>, came {value!r:.80}")  # noqa: TRY004  # one kind of error
         return str(ClockMode.parse(value))
 
     return OptionType(read, {"type": "string", "pattern": r"^(real|manual|auto|x[0-9]+(\.[0-9]{1,6})?)$"})
@@ -124,7 +124,7 @@ def _speed() -> OptionType:
     def read(value: Any) -> float:
         found = number(0, 1_000_000).read(value)
         if not found:
-            raise ValueError(f"expected a number above 0, came {value!r}")
+            raise ValueError(f"expected a number above 0, came {value!r:.80}")
         return float(str(found))
 
     return OptionType(read, {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000})
@@ -137,7 +137,7 @@ def _timeout() -> OptionType:
         found = kind.read(value)
         assert isinstance(found, int)
         if not 1 <= found <= MAX_TIMEOUT_MS:
-            raise ValueError(f"expected 1ms to {MAX_TIMEOUT_MS // 1000}s, came {value!r}")
+            raise ValueError(f"expected 1ms to {MAX_TIMEOUT_MS // 1000}s, came {value!r:.80}")
         return found
 
     return OptionType(read, kind.schema)

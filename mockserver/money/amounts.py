@@ -31,10 +31,10 @@ def parse_usd(value: float | str) -> int:
     except ValueError:
         amount = math.nan
     if not 0 <= amount <= MAX_USD:
-        raise ValueError(f"not an amount of USD: {value!r}; expected 0 or more, such as 0.05")
+        raise ValueError(f"not an amount of USD: {value!r:.80}; expected 0 or more, such as 0.05")
     micro_usd = round(amount * MICRO_PER_USD)
     if abs(amount * MICRO_PER_USD - micro_usd) > 0.01:
-        raise ValueError(f"too fine an amount of USD: {value!r}; expected at most six decimals")
+        raise ValueError(f"too fine an amount of USD: {value!r:.80}; expected at most six decimals")
     return micro_usd
 
 

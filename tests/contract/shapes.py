@@ -58,6 +58,7 @@ def _assert_control(method: str, path: str, answer: Answer) -> None:
     problem = answer.json()
     assert problem["status"] == answer.status
     assert {"type", "title", "status", "detail"} <= problem.keys()
+    assert len(problem["detail"]) < 10_000, "a problem quotes only the beginning of what came"
 
 
 @cache

@@ -10,6 +10,7 @@ import json
 import logging
 import socket
 from collections.abc import Iterator
+from time import perf_counter
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -22,6 +23,8 @@ from tests.bodies import TXT2IMG, TXT2IMG_V2, txt2img, txt2img_v2
 from tests.contract.shapes import assert_usable_link, links
 from tests.contract.wire import Reply, replies, speak
 
+PATIENCE_S = 1.0
+"""Of a client that sent much in a header or a prompt."""
 KEY = b"Authorization: Bearer sk-wire\r\n"
 BODY = json.dumps(txt2img()).encode()
 
@@ -247,6 +250,96 @@ def test_a_client_that_leaves_before_its_answer_does_no_harm(url: str) -> None:
     for _ in range(100):
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(raw)
+
+
+PREFERENCES = (
+    b"code=429", b"code=" + b"9" * 50_000, b"code=\xb2\xb3\xb9", b"code=\xff\xfe", b"," * 50_000, b"code=,code=429",
+    b"code", b"=", b"code==429", b'code="503"', b'code="', b"CODE=404;x=y", b"code=-1", b"code=4e2", b"code=0x190",
+    b"code=\xd9\xa4\xd9\xa0\xd9\xa4", b"respond-async, wait=10", b"x=1," * 10_000 + b"code=500", b"code=5" * 8_000, b"",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("value", PREFERENCES, ids=lambda value: repr(value[:20]))
+@pytest.mark.parametrize("path", [TXT2IMG, TXT2IMG_V2, "/v3/model"])
+def test_any_preference_is_followed_refused_or_left_alone(url: str, value: bytes, path: str) -> None:
+    """Prefer: code=..., of any length and any bytes: the code that it asks for, a refusal in form, or an answer."""
+    method = b"GET" if path == "/v3/model" else b"POST"
+    body = json.dumps(txt2img_v2() if path == TXT2IMG_V2 else txt2img()).encode()
+
+    started = perf_counter()
+    found = replies(speak(url, request(path, body if method == b"POST" else b"", b"Prefer: " + value, method=method)))
+
+    assert perf_counter() - started < PATIENCE_S
+    asked = {b'code="503"': 503, b"x=1," * 10_000 + b"code=500": 500, b"code=429": 429, b"CODE=404;x=y": 404}
+    if value in asked:
+        assert [reply.status for reply in found] == [asked[value]]
+    for reply in found:
+        assert reply.status < 500 or reply.status == asked.get(value)
+        if reply.headers["content-type"] == "application/json":
+            json.loads(reply.body)
+    speak(url, request("/__mock/reset", b""))
+
+
+DIRECTIVES = {
+    "one": "[[mock:slow=1s]]",
+    "a thousand": "[[mock:result=503x1]]" * 1000,
+    "a thousand kinds in one": "[[mock:" + ",".join(f"fail=reason {number}" for number in range(1000)) + "]]",
+    "a thousand commas": "[[mock:" + "," * 1000 + "]]",
+    "a thousand that are not closed": "[[mock:" * 1000,
+    "brackets": "[" * 50_000 + "]" * 50_000,
+    "100 kB of one item": "[[mock:" + "x" * 100_000 + "]]",
+    "100 kB of digits": "[[mock:slow=" + "9" * 100_000 + "]]",
+    "100 kB of units": "[[mock:slow=" + "1s" * 50_000 + "]]",
+    "100 kB of times": "[[mock:result=" + "503x" * 25_000 + "]]",
+    "100 kB of colons": "[[mock:result=" + "a:" * 50_000 + "]]",
+    "100 kB of equals": "[[mock:" + "=" * 100_000 + "]]",
+    "digits of another script": "[[mock:\u0664\u0662\u0669x\u0662]]",
+    "superscript digits": "[[mock:slow=\u00b2s]]",
+    "letters that look alike": "[[mock:\uff46\uff41\uff49\uff4c]]",
+    "a reversing mark": "[[mock:fail=\u202eabc]]",
+    "NUL": "[[mock:fail=\x00]]",
+    "an emoji": "[[mock:fail=\U0001f600]]",
+    "spaces of every kind": "[[mock:\u2003fail\u00a0=\u3000x\u2028]]",
+    "not a number": "[[mock:nsfw=nan,fail-at=inf]]",
+    "one inside another": "[[mock:fail=[[mock:stuck]]]]",
+}
+
+
+@pytest.mark.parametrize("what", DIRECTIVES)
+@pytest.mark.parametrize("path", [TXT2IMG, TXT2IMG_V2])
+def test_any_directive_is_read_or_refused_in_bounded_time(url: str, what: str, path: str) -> None:
+    """Odd letters, and as many or as long ones as a prompt can hold: an answer in form, and soon."""
+    body = json.dumps((txt2img_v2 if path == TXT2IMG_V2 else txt2img)(prompt=DIRECTIVES[what])).encode()
+
+    started = perf_counter()
+    (reply,) = done(url, request(path, body))
+
+    assert perf_counter() - started < PATIENCE_S
+    assert reply.status in (200, 400)
+    assert len(reply.body) < 4_000, "a refusal quotes only the beginning"
+    assert done(url, request("/__mock/clock/run-until-idle", b""))[0].status == 200
+    assert done(url, request("/__mock/tasks", b"", method=b"GET"))[0].status == 200
+    speak(url, request("/__mock/reset", b""))
+
+
+@pytest.mark.parametrize(
+    "suffix",
+    [b"--", b"----", b"--happy--", b"--no-such", b"--HAPPY", b"--../happy", b"--happy.yaml", b"--%00", b"--\xff",
+     b"--a b", b"--" * 120, b"--" + b"x" * 240, b"--" + b"y" * 5_000, b"--happy\xe9", b"--/etc/passwd", b"--*"],
+    ids=lambda suffix: repr(suffix[:20]),
+)  # fmt: skip
+def test_a_key_with_an_odd_end_is_refused_and_makes_no_world(url: str, suffix: bytes) -> None:
+    """What names no scenario: 403, v2 code 4, and in the control interface a problem."""
+    known = done(url, request("/__mock/worlds", b"", method=b"GET"))[0].body.count(b'"seed"')
+    key = b"Authorization: Bearer sk-mock-odd" + suffix + b"\r\n"
+    for path, status in ((TXT2IMG, 403), (TXT2IMG_V2, 200), ("/__mock/tasks", 403)):
+        method = b"GET" if path.startswith("/__mock") else b"POST"
+        (reply,) = done(url, request(path, b"{}" if method == b"POST" else b"", method=method).replace(KEY, key))
+        assert reply.status == status
+        if path == TXT2IMG_V2:
+            assert json.loads(reply.body)["code"] == 4
+        assert len(reply.body) < 4_000
+    assert done(url, request("/__mock/worlds", b"", method=b"GET"))[0].body.count(b'"seed"') == known
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))

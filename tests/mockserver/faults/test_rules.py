@@ -131,6 +131,18 @@ def test_an_error_says_where_what_was_expected_and_what_came(bad: Any, message: 
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "effect",
+    ["x" * 100_000, {"x" * 100_000: 1}, {"delay": "1s" * 50_000}, {"delay": {"x" * 100_000: 1}}, {"drop": [0] * 9_999}],
+    ids=["name", "only member", "time", "option", "value"],
+)  # fmt: skip
+def test_an_error_quotes_only_the_beginning_of_what_came(effect: Any) -> None:
+    """It becomes a message, and perhaps an answer: as long as it has to be."""
+    with pytest.raises(PlanError) as caught:
+        read_rule({"point": "webhook.attempt" if "drop" in effect else "result", "effect": effect}, ())
+    assert len(str(caught.value)) < 1_000
+
+
 @given(distributions(), st.floats(0, 1, exclude_max=True))
 def test_a_time_that_was_drawn_is_fixed_and_within_its_bounds(written: Any, drawn: float) -> None:
     effect = read_effect({"delay": {"time": written}}, Point.RESULT, ())
