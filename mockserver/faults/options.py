@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 from mockserver.core.clock import parse_duration_ms
@@ -57,6 +56,8 @@ class Distribution:
             case "uniform":
                 found = self.a + (self.b - self.a) * draw()
             case "lognormal":
+                from statistics import NormalDist  # a slow import that few plans need
+
                 found = self.a * math.exp(self.b * NormalDist().inv_cdf(min(max(draw(), 1e-9), 1 - 1e-9)))
             case _:
                 found = self.a
