@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
@@ -140,9 +140,15 @@ efforts = pytest.mark.parametrize("examples", [60, pytest.param(1000, marks=pyte
 
 
 def for_any(examples: int, check: Callable[[DataObject], None]) -> None:
-    """Runs a check with generated data."""
+    """Runs a check with generated data. Whole bodies take minutes to shrink, and a failure is to be told in time."""
 
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=True,
+        phases=[Phase.generate],
+    )
     @given(data=st.data())
     def run(data: DataObject) -> None:
         check(data)
@@ -154,7 +160,7 @@ def for_any(examples: int, check: Callable[[DataObject], None]) -> None:
 def plans(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Some faults, each of which happens soon or by chance."""
     found = []
-    for point in draw(st.lists(st.sampled_from(Point), min_size=1, max_size=4)):
+    for point in draw(st.lists(st.sampled_from(Point), min_size=3, max_size=8)):
         trigger = draw(st.sampled_from([{}, {"times": 1}, {"every": 2}, {"probability": 0.5}, {"bounded": False}]))
         found.append({"point": point.value, "effect": draw(effects(point)), **trigger})
     return found
