@@ -118,9 +118,12 @@ def _reset(call: Call) -> dict[str, Any]:
 
 
 def _instant_ms(text: str) -> int:
-    instant = datetime.fromisoformat(text)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"not an instant: {text!r:.80}; expected ISO 8601, as in 2026-01-31T12:00:00Z") from None
     if instant.tzinfo is None:
-        raise ValueError(f"{text!r} names no zone; expected for example 2026-01-31T12:00:00Z")
+        raise ValueError(f"{text!r:.80} names no zone; expected for example 2026-01-31T12:00:00Z")
     return round(instant.timestamp() * 1000)
 
 
