@@ -134,7 +134,7 @@ def _arm(call: Call) -> dict[str, Any]:
     if several and "max_in_a_row" in body:
         in_a_row = body["max_in_a_row"]
         if in_a_row is not None and (isinstance(in_a_row, bool) or not isinstance(in_a_row, int) or in_a_row < 1):
-            raise ControlError(400, "fault", f"max_in_a_row: expected 1 or more, or null, came {in_a_row!r}")
+            raise ControlError(400, "fault", f"max_in_a_row: expected 1 or more, or null, came {in_a_row!r:.80}")
         world.faults.in_a_row = in_a_row
     armed = world.faults.arm(rules, world.clock.now_ms())
     return {
