@@ -265,7 +265,7 @@ def _tell_unreached(mock: Mock, replay: Decisions) -> None:
     """A run that is not the one of its tape is told so."""
     from mockserver.faults.tape import unreached
 
-    left = unreached(replay, ((world.id, world.faults.fired) for world in mock.worlds))
+    left = unreached(replay, mock.told_faults())
     if left:
         more = f", and {len(left) - MAX_UNREACHED} more" if len(left) > MAX_UNREACHED else ""
         click.echo(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from threading import Lock
@@ -19,6 +19,7 @@ from mockserver.core.task import Status, Task
 from mockserver.errands import Errands
 from mockserver.faults.marks import scenario_of_key
 from mockserver.faults.plan import Armed, Fired
+from mockserver.faults.tape import Lives
 from mockserver.money.prices import PriceTable, shipped_prices
 from mockserver.parts.ids import Ids, SeededIds
 from mockserver.parts.inputs import InputStore, MemoryInputs
@@ -82,6 +83,7 @@ class Mock:
     Attributes:
         outside: the journal of calls without an acceptable key.
         forgotten_worlds: how many worlds went at the bound.
+        lives: what happened in worlds that were reset or forgotten, for the tape.
         on_attempt: called after every attempt to deliver a webhook.
         coverage: counts what of the contract is exercised; None: nobody asked for it.
     """
@@ -110,6 +112,7 @@ class Mock:
         self._uploader = parts.uploader
         if settings.allow_targets:
             _check_targets(settings.allow_targets)
+        self.lives = Lives(settings.replay)
         self.forgotten_worlds = 0
         self._prices: PriceTable | None = None
         self._new_tasks = parts.new_tasks
@@ -168,6 +171,10 @@ class Mock:
             return self._make_world(key)
         self._worlds.move_to_end(key)
         return world
+
+    def told_faults(self) -> list[tuple[str, Iterable[Fired]]]:
+        """What happened in every life of every world, by its name on the tape; the lives that are over come first."""
+        return [*self.lives.ended(), *((world.life, world.faults.fired) for world in self._worlds.values())]
 
     def owner(self, task_id: str) -> World | None:
         """The world of a task."""
@@ -260,17 +267,23 @@ class Mock:
         """Starts a world again, as if its key had not been used."""
         self.errands.drop(world)
         self._disown(world)
-        world.reset(self._new_tasks())
+        self.lives.end(world.life, world.faults.fired)
+        world.reset(self._new_tasks(), *self.lives.begin(world.id))
 
     def forget(self, world: World) -> None:
         """Drops a world."""
-        self.errands.drop(world)
-        self._disown(world)
-        world.journal.clear()
+        self._end(world)
         for key, found in self._worlds.items():
             if found is world:
                 del self._worlds[key]
                 return
+
+    def _end(self, world: World) -> None:
+        """A world is to be forgotten: nothing of it is carried out or held any more."""
+        self.errands.drop(world)
+        self._disown(world)
+        self.lives.end(world.life, world.faults.fired)
+        world.journal.clear()
 
     def plain_settings(self) -> WorldSettings:
         """What a world starts with when no scenario is asked for."""
@@ -300,11 +313,9 @@ class Mock:
     def _make_world(self, key: str) -> World:
         if len(self._worlds) >= self.settings.limits.worlds:
             _, oldest = self._worlds.popitem(last=False)
-            self.errands.drop(oldest)
-            self._disown(oldest)
-            oldest.journal.clear()
+            self._end(oldest)
             self.forgotten_worlds += 1
-        replay = self.settings.replay
+        life, replay = self.lives.begin(world_id(key))
         world = World(
             key=key,
             settings=self._settings_of(key),
@@ -315,7 +326,8 @@ class Mock:
             journal=Journal(self.budget, self.settings.limits.journal_entries, (key.encode(),)),
             wake=self.errands.wake,
             max_deliveries=self.settings.limits.deliveries,
-            replay=None if replay is None else replay.get(world_id(key), {}),
+            life=life,
+            replay=replay,
             on_fault=self._on_fault,
         )
         self._worlds[key] = world

@@ -102,6 +102,7 @@ class World:
         ids: gives task ids.
         journal: where its calls are written.
         wake: called when its agenda or its clock has changed, for somebody to carry out what is due.
+        life: the name of its present life on the tape.
         replay: effects by position, from a tape.
         on_fault: told of every fault that happens in it.
         max_deliveries: webhook deliveries that it remembers.
@@ -142,6 +143,7 @@ class World:
         "journal",
         "label",
         "ledger",
+        "life",
         "link_ttl_s",
         "memory",
         "seed",
@@ -160,6 +162,7 @@ class World:
         ids: Ids,
         journal: Journal,
         wake: Callable[[World], None] = _nobody,
+        life: str = "",
         replay: Mapping[str, Effect] | None = None,
         on_fault: Callable[[World, Fired], None] | None = None,
         max_deliveries: int = MAX_DELIVERIES,
@@ -190,6 +193,7 @@ class World:
         self.base_url = ""
         self._ids = ids
         self._wake = wake
+        self.life = life
         self._replay = replay
         self._on_fault = on_fault
         self.faults = self._new_plan()
@@ -404,9 +408,16 @@ class World:
         self.faults.in_a_row = settings.in_a_row
         self.faults.arm(settings.faults, self.clock.now_ms())
 
-    def reset(self, tasks: TaskStore) -> None:
-        """Forgets everything: the next task gets the first id again."""
+    def reset(self, tasks: TaskStore, life: str = "", replay: Mapping[str, Effect] | None = None) -> None:
+        """Forgets everything: the next task gets the first id again.
+
+        Args:
+            tasks: an empty store.
+            life: the name of its next life on the tape.
+            replay: what a tape says of that.
+        """
         self.tasks = tasks
+        self.life, self._replay = life, replay
         self.agenda.clear()
         self.forget_deliveries()
         self.created = self.dropped = self.calls = 0

@@ -170,7 +170,7 @@ def _disarm(call: Call) -> dict[str, Any]:
 
 def _tape(call: Call) -> dict[str, Any]:
     mock = call.mock
-    return tape(mock.settings.seed, ((world.id, world.faults.fired) for world in mock.worlds))
+    return tape(mock.settings.seed, mock.told_faults())
 
 
 _DISARMED = closed({"disarmed": _COUNT}, "disarmed")
@@ -227,7 +227,7 @@ FAULT_RESOURCES: tuple[Resource, ...] = (
                 "seed": {"type": "integer"},
                 "faults": {
                     "type": "object",
-                    "description": "By the fingerprint of the world's key.",
+                    "description": "By the fingerprint of the world's key; /2 is its second life, after a reset.",
                     "additionalProperties": {
                         "type": "array",
                         "items": closed({"at": _TEXT, "effect": {}}, "at", "effect"),

@@ -42,6 +42,7 @@ def _reset_all(call: Call) -> dict[str, Any]:
         for world in forgotten:
             mock.forget(world)
         mock.outside.clear()
+        mock.lives.clear()
         return {"reset": "all", "worlds": len(forgotten)}
     mock.reset(call.own)
     return {"reset": call.own.id, "worlds": 1}

@@ -15,7 +15,7 @@ import orjson
 import pytest
 
 from mockserver.faults.tape import TapeError, load_tape, read_tape, tape, unreached
-from mockserver.scenarios import read_text, shipped
+from mockserver.scenarios import shipped
 from tests.bodies import TXT2IMG, txt2img
 from tests.conftest import Server
 from tests.processes import START_TIMEOUT_S, start
@@ -147,17 +147,37 @@ def test_what_prompts_asked_for_is_repeated_too(make_server: Any) -> None:
     assert shorter.call("POST", TXT2IMG, json=body).status_code == 200
 
 
-def test_a_world_that_starts_again_suffers_its_tape_again(make_server: Any) -> None:
-    """Positions are counted from the reset."""
-    server = make_server(
-        scenario=read_text("name: a\ndescription: b\nfaults: [{point: auth, effect: {status: 503}, nth: 2}]", "a")
-    )
-    assert [server.call("GET", "/v3/model").status_code for _ in range(3)] == [200, 503, 200]
-    told = server.call("GET", "/__mock/tape", key=None).json()
-    again = make_server(replay=read_tape(orjson.dumps(told))[1])
-    for _ in range(2):
-        assert [again.call("GET", "/v3/model").status_code for _ in range(3)] == [200, 503, 200]
-        again.control("POST", "/reset")
+def test_each_life_of_a_world_has_a_line_of_its_own(make_server: Any) -> None:
+    """As a suite leaves it that forgets its worlds: the tape keeps them all, and repeats them in order."""
+
+    def live(server: Server, *effects: object) -> list[int]:
+        found = []
+        for effect in effects:
+            if effect is not None:
+                server.control("POST", "/faults", {"point": "models", "effect": effect, "times": 1})
+            found += [server.call("GET", "/v3/model").status_code for _ in range(2)]
+            server.control(*(("POST", "/reset") if effect else ("DELETE", "/worlds/current")))
+        return found
+
+    server: Server = make_server(seed=3)
+    told = live(server, {"status": 503}, None, {"status": 502}, {"status": 500})
+    assert told == [503, 200, 200, 200, 502, 200, 500, 200]
+    recorded = server.control("GET", "/tape")
+    world = server.mock.world(server.key).id
+    assert list(recorded["faults"]) == [world, f"{world}/3", f"{world}/4"]
+    seed, decisions = read_tape(orjson.dumps(recorded))
+    again: Server = make_server(seed=seed, replay=decisions)
+    assert live(again, None, None, None, None) == told
+
+
+def test_a_new_tape_begins_when_all_is_reset(make_server: Any) -> None:
+    server: Server = make_server()
+    server.control("POST", "/faults", {"point": "models", "effect": {"status": 503}})
+    server.call("GET", "/v3/model")
+    server.control("POST", "/reset")
+    assert server.control("GET", "/tape")["faults"] != {}
+    server.control("POST", "/reset", all="true")
+    assert server.control("GET", "/tape")["faults"] == {}
 
 
 def test_what_was_not_reached_is_named(make_server: Any) -> None:
