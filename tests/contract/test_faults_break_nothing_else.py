@@ -160,8 +160,9 @@ def for_any(examples: int, check: Callable[[DataObject], None]) -> None:
 def plans(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Some faults, each of which happens soon or by chance."""
     found = []
+    triggers: list[dict[str, Any]] = [{}, {"times": 1}, {"every": 2}, {"probability": 0.5}, {"bounded": False}]
     for point in draw(st.lists(st.sampled_from(Point), min_size=3, max_size=8)):
-        trigger = draw(st.sampled_from([{}, {"times": 1}, {"every": 2}, {"probability": 0.5}, {"bounded": False}]))
+        trigger = draw(st.sampled_from(triggers))
         found.append({"point": point.value, "effect": draw(effects(point)), **trigger})
     return found
 

@@ -82,7 +82,8 @@ def test_a_bare_one_is_one_and_not_true(kind: Kind) -> None:
 def test_the_schema_and_the_reader_agree_about_an_effect_without_options(kind: Kind) -> None:
     """`null`, `true` and an empty object are the name alone; `status` says nothing without a code or a reason."""
     point = EFFECTS[kind].points[0]
-    for options in (None, True, {}):
+    names_alone: tuple[Any, ...] = (None, True, {})
+    for options in names_alone:
         rule = {"point": point.value, "effect": {kind.value: options}}
         assert SCHEMA.is_valid(rule) is (kind is not Kind.STATUS)
         if kind is Kind.STATUS:
@@ -90,7 +91,8 @@ def test_the_schema_and_the_reader_agree_about_an_effect_without_options(kind: K
                 read_rule(rule, ())
         else:
             assert read_rule(rule, ()) == read_rule({"point": point.value, "effect": kind.value}, ())
-    for options in (False, [], {"made-up": 1}):
+    nothing: tuple[Any, ...] = (False, [], {"made-up": 1})
+    for options in nothing:
         rule = {"point": point.value, "effect": {kind.value: options}}
         assert not SCHEMA.is_valid(rule)
         with pytest.raises(PlanError):

@@ -21,7 +21,7 @@ def answered(server: Server, verb: str, path: str, json: object = None, *, key: 
     answer = server.call(verb, f"/__mock{path}", json=json, key=key, params=query or None)
     assert answer.status_code == 200, answer.text
     [resource] = [one for one in RESOURCES if (one.method, one.path) == (verb, path)]
-    jsonschema_rs.validator_for(dict(resource.answer)).validate(answer.json())
+    jsonschema_rs.validator_for(dict(resource.answer or {})).validate(answer.json())
     return answer.json()
 
 
