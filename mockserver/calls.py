@@ -9,20 +9,22 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import orjson
 
 from mockserver.core.errors import Reason, Refusal, V2Code
 from mockserver.core.findings import Code, Finding
-from mockserver.faults.effects import EFFECTS, Effect
 from mockserver.faults.points import Point
-from mockserver.faults.rules import Facts
 from mockserver.mock import Mock
 from mockserver.trouble import Disturbed
 from mockserver.world import World
 from openapi.document import Operation, Problem, Reading
+
+if TYPE_CHECKING:
+    from mockserver.faults.effects import Effect
+    from mockserver.faults.facts import Facts
 
 MAX_PROBLEMS_SHOWN = 5
 
@@ -77,6 +79,8 @@ class Call:
         effect = world.faults.decide(point, str(self.number), facts, world.clock.now_ms())
         if effect is None:
             return None
+        from mockserver.faults.effects import EFFECTS
+
         if point in _BEFORE or (point is not Point.SUBMIT_AFTER_COMMIT and not EFFECTS[effect.kind].needs_answer):
             raise Disturbed(effect, point)
         self.effect = effect

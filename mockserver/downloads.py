@@ -27,9 +27,10 @@ from mockserver.core.links import BadLink, LinkFault
 from mockserver.core.recipe import ImageType
 from mockserver.core.task import Status, Task
 from mockserver.coverage.item import LinkOutcome
-from mockserver.faults.effects import EFFECTS, LOSING, Effect, Kind, WrongFile
+from mockserver.faults.effects import EFFECTS, Effect
+from mockserver.faults.facts import Facts
+from mockserver.faults.kinds import LOSING, Kind, WrongFile
 from mockserver.faults.points import Point
-from mockserver.faults.rules import Facts
 from mockserver.logs import log_call
 from mockserver.samples import SAMPLE, sample_of
 from mockserver.store_answers import corrupted, no_such_key, s3_error, told_error

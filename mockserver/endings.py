@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from mockserver.core.course import NEVER_MS
 from mockserver.core.storage import StorageFault
 from mockserver.core.task import Status
-from mockserver.faults.effects import Kind
+from mockserver.faults.facts import Facts
+from mockserver.faults.kinds import Kind
 from mockserver.faults.points import Point
-from mockserver.faults.rules import Facts
 from mockserver.logs import log
 from mockserver.submitting import recipe_of
 from mockserver.world import Ending

@@ -25,13 +25,12 @@ from mockserver.core.errors import Reason, Refusal
 from mockserver.core.findings import Code, Finding
 from mockserver.core.journal import KEPT_HEADERS, without_secrets
 from mockserver.faults.breaks import DEFAULT_FIELDS, broken
-from mockserver.faults.effects import Effect, Kind
+from mockserver.faults.facts import Facts
+from mockserver.faults.kinds import Kind
 from mockserver.faults.points import Point
-from mockserver.faults.rules import Facts
 from mockserver.heads import Heads
 from mockserver.logs import log, log_call
 from mockserver.operations import HANDLERS, Answer, Handler, check_handlers
-from mockserver.prefer import APPLIED, preferred
 from mockserver.trouble import Disturbed, Outcome, Sent, Troubled, send_outcome, status_answer
 from mockserver.watch.memory import Wait
 
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from mockserver.faults.effects import Effect
     from mockserver.mock import Mock
     from mockserver.world import World
     from openapi.document import Operation
@@ -71,6 +71,8 @@ _NO_RECEIVER = (
     "this call is a webhook of a mock: an operation is no receiver, and would answer webhooks with webhooks for ever; "
     "name a receiver, or the inbox that GET /__mock/webhooks/inbox tells"
 )
+
+_APPLIED = b"preference-applied"
 
 _JSON = (b"content-type", b"application/json")
 _GZIPPED = ((b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding"))
@@ -169,6 +171,8 @@ class Contract:
 
     @staticmethod
     def _prefer(header: bytes) -> None:
+        from mockserver.prefer import preferred
+
         effect = preferred(header)
         if effect is not None:
             raise Disturbed(effect, Point.RESULT, preferred=True)
@@ -297,7 +301,7 @@ class Contract:
             self._note_wait(operation, world, given)
             given.append((b"content-length", b"%d" % len(wire)))
             if isinstance(told, Disturbed) and told.preferred:
-                given.append((APPLIED, b"code=%d" % status))
+                given.append((_APPLIED, b"code=%d" % status))
             self._write_down(operation, world, headers, call.query, call.body, call.findings, status, wire, given)
             world.journal.mark(str(effect))
             return self._told_before(call, (status, given, wire))

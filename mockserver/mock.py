@@ -17,9 +17,9 @@ from mockserver.core.links import LinkSigner
 from mockserver.core.recipe import Recipe
 from mockserver.core.task import Status, Task
 from mockserver.errands import Errands
+from mockserver.faults.lives import Lives
 from mockserver.faults.marks import scenario_of_key
 from mockserver.faults.plan import Armed, Fired
-from mockserver.faults.tape import Lives
 from mockserver.money.prices import PriceTable, shipped_prices
 from mockserver.parts.ids import Ids, SeededIds
 from mockserver.parts.inputs import InputStore, MemoryInputs

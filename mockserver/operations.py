@@ -16,9 +16,9 @@ from mockserver.aside import draw_aside
 from mockserver.calls import Call, read_query
 from mockserver.core.errors import Reason, Refusal
 from mockserver.core.task import Status, Task
-from mockserver.faults.effects import LOSING
+from mockserver.faults.facts import Facts
+from mockserver.faults.kinds import LOSING
 from mockserver.faults.points import Point
-from mockserver.faults.rules import Facts
 from mockserver.submitting import recipe_of, submit
 from mockserver.trouble import Disturbed
 from openapi.catalogue import Kind, Source, Visibility

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from mockserver.core.errors import Reason, Refusal
-from mockserver.faults.effects import Effect, Kind, read_effect
+from mockserver.faults.effects import Effect, read_effect
+from mockserver.faults.kinds import Kind
 from mockserver.faults.options import PlanError
 from mockserver.faults.points import Point
-
-APPLIED = b"preference-applied"
 
 
 def preferred(header: bytes) -> Effect | None:

@@ -14,11 +14,11 @@ from mockserver.core.findings import Code, Finding
 from mockserver.core.recipe import Recipe
 from mockserver.core.task import Task
 from mockserver.faults.breaks import hides_task
-from mockserver.faults.effects import LOSING, Effect, Kind
+from mockserver.faults.facts import Facts
+from mockserver.faults.kinds import LOSING, Kind
 from mockserver.faults.marks import may_ask
 from mockserver.faults.plan import Armed
 from mockserver.faults.points import SUBMITTING, Point
-from mockserver.faults.rules import Facts
 from mockserver.mock import Mock
 from mockserver.money.fingerprint import fingerprint
 from mockserver.money.verdicts import VerdictKind
@@ -28,6 +28,7 @@ from mockserver.trouble import Disturbed
 
 if TYPE_CHECKING:
     from mockserver.faults.directives import Spell
+    from mockserver.faults.effects import Effect
 
 
 def submit(call: Call) -> Task:

@@ -21,13 +21,15 @@ import orjson
 
 from mockserver.core.chance import mix
 from mockserver.core.errors import Reason, Refusal
-from mockserver.faults.effects import Effect, Kind
+from mockserver.faults.kinds import Kind
 from mockserver.faults.points import Point
 
 if TYPE_CHECKING:
     from asyncio import Transport
 
     from starlette.types import Receive, Scope, Send
+
+    from mockserver.faults.effects import Effect
 
 CONNECTION = "novita_mock.connection"
 """The scope's extension by which the server gives its connection away; without it the ASGI server cannot be made to

@@ -22,11 +22,9 @@ from mockserver.core.journal import Journal
 from mockserver.core.recipe import Recipe
 from mockserver.core.redaction import Redactor
 from mockserver.core.task import Delivery, Status, Task, TaskType
-from mockserver.faults.effects import Effect
-from mockserver.faults.fate import Fate, fate_of
+from mockserver.faults.facts import Facts
 from mockserver.faults.plan import DEFAULT_IN_A_ROW, Armed, FaultPlan, Fired
 from mockserver.faults.points import COURSE_POINTS
-from mockserver.faults.rules import Facts, Rule
 from mockserver.money.account import NO_LIMITS, Account, AccountSettings
 from mockserver.money.ledger import Ledger
 from mockserver.money.verdicts import Verdicts
@@ -39,6 +37,9 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from mockserver.faults.directives import Spell
+    from mockserver.faults.effects import Effect
+    from mockserver.faults.fate import Fate
+    from mockserver.faults.rules import Rule
     from mockserver.faults.scenario import Scenario
     from mockserver.webhooks.delivery import Try
     from mockserver.webhooks.desk import Desk
@@ -442,6 +443,8 @@ class World:
         return plan
 
     def _fate(self, plan: Plan, now_ms: int, facts: Facts) -> Fate:
+        from mockserver.faults.fate import fate_of
+
         position = str(facts.task)
         return fate_of(plan, now_ms, lambda point: self.faults.decide(point, position, facts, now_ms))
 

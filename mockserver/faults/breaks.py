@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mockserver.faults.effects import BreakKind, Effect, Kind
+from mockserver.faults.kinds import BreakKind, Kind
+
+if TYPE_CHECKING:
+    from mockserver.faults.effects import Effect
 
 UNKNOWN_STATUS = "TASK_STATUS_ARCHIVED"
 UNKNOWN_WORD = "mock-unknown-value"

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mockserver.core.clock import parse_duration_ms
-from mockserver.faults.effects import EFFECTS, Kind, Refused, read_effect
+from mockserver.faults.effects import EFFECTS, read_effect
+from mockserver.faults.kinds import Kind, Refused
 from mockserver.faults.options import PlanError, duration, number
 from mockserver.faults.points import COURSE, Point
 from mockserver.faults.rules import Rule

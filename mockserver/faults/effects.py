@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from mockserver.core.errors import Reason
+from mockserver.faults.kinds import BreakKind, Kind, Refused, WrongFile
 from mockserver.faults.options import (
     Distribution,
     Draw,
@@ -27,65 +27,6 @@ from mockserver.faults.options import (
     word,
 )
 from mockserver.faults.points import COURSE, Point
-
-
-class Kind(StrEnum):
-    """The effects by name."""
-
-    STATUS = "status"
-    DELAY = "delay"
-    NO_ANSWER = "no-answer"
-    CONNECTION_RESET = "CONNECTION_RESET_BY_PEER"
-    EMPTY_RESPONSE = "EMPTY_RESPONSE"
-    MALFORMED_CHUNK = "MALFORMED_RESPONSE_CHUNK"
-    RANDOM_DATA = "RANDOM_DATA_THEN_CLOSE"
-    TRUNCATE = "truncate"
-    DRIBBLE = "dribble"
-    BREAK = "break"
-    WRONG_FILE = "wrong-file"
-    LATE = "late"
-    FAIL = "fail"
-    STUCK = "stuck"
-    VANISH = "vanish"
-    REGRESS = "regress"
-    EARLY = "early"
-    DROP = "drop"
-    HOLD = "hold"
-    DUPLICATE = "duplicate"
-    REORDER = "reorder"
-    CONFLICT = "conflict"
-    REFUSE = "refuse"
-
-
-class BreakKind(StrEnum):
-    """How an answer can break the contract."""
-
-    MISSING = "missing"
-    NULL = "null"
-    TYPE = "type"
-    UNKNOWN_VALUE = "unknown-value"
-    EXTRA = "extra"
-    WRAPPED = "wrapped"
-
-
-class WrongFile(StrEnum):
-    """What a download can give instead of the picture."""
-
-    XML = "xml"
-    HTML = "html"
-    CONTENT_TYPE = "content-type"
-    CORRUPT = "corrupt"
-    EMPTY = "empty"
-
-
-class Refused(StrEnum):
-    """Why a bucket takes no picture."""
-
-    DENIED = "denied"
-    NO_BUCKET = "no-bucket"
-    WRONG_REGION = "wrong-region"
-    TIMEOUT = "timeout"
-    PARTIAL = "partial"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,14 +220,6 @@ EFFECTS: Mapping[Kind, About] = {
     ),
 }
 """Every effect."""
-
-LOSING = frozenset(
-    {
-        Kind.STATUS, Kind.NO_ANSWER, Kind.CONNECTION_RESET, Kind.EMPTY_RESPONSE, Kind.MALFORMED_CHUNK, Kind.RANDOM_DATA,
-        Kind.TRUNCATE,
-    }
-)  # fmt: skip
-"""Effects after which the client does not know what became of its call."""
 
 
 def effects_at(point: Point) -> list[Kind]:

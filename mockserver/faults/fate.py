@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from mockserver.core.course import NEVER_MS, Course
 from mockserver.core.fleet import Plan
-from mockserver.faults.effects import Effect, Kind
+from mockserver.faults.effects import Effect
+from mockserver.faults.kinds import Kind
 from mockserver.faults.points import COURSE, Point
 
 _STUCK_AT_THE_END = 0.99

@@ -14,7 +14,8 @@ from typing import Any
 
 from mockserver.core.errors import Reason, Refusal, V2Code
 from mockserver.faults.directives import SHOWN, Spell, cast
-from mockserver.faults.effects import Effect, Kind, read_effect
+from mockserver.faults.effects import Effect, read_effect
+from mockserver.faults.kinds import Kind
 from mockserver.faults.marks import CLOSING, MODEL_PREFIX, OPENING
 from mockserver.faults.options import PlanError
 from mockserver.faults.points import Point

@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mockserver.core.chance import seed_of, unit
-from mockserver.faults.effects import Effect
 from mockserver.faults.points import ANSWERS, COURSE, Point
-from mockserver.faults.rules import Facts, Rule
+
+if TYPE_CHECKING:
+    from mockserver.faults.effects import Effect
+    from mockserver.faults.facts import Facts
+    from mockserver.faults.rules import Rule
 
 DEFAULT_IN_A_ROW = 3
 """Faults in a row that an operation of a world may suffer, so that a client that retries gets through."""

@@ -12,7 +12,8 @@ from typing import Any
 
 from mockserver.core.clock import ClockMode
 from mockserver.core.errors import Reason
-from mockserver.faults.effects import Effect, Kind, read_effect
+from mockserver.faults.effects import Effect, read_effect
+from mockserver.faults.kinds import Kind
 from mockserver.faults.options import OptionType, Path, PlanError, Value, duration, flag, integer, number, word
 from mockserver.faults.points import Point
 from mockserver.faults.rules import Match, Rule, read_rules, rule_schema

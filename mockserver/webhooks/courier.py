@@ -15,9 +15,10 @@ import orjson
 from mockserver.answers import View
 from mockserver.core.course import NEVER_MS
 from mockserver.faults.breaks import DEFAULT_EVENT_FIELD, broken
-from mockserver.faults.effects import Effect, Kind
+from mockserver.faults.effects import Effect
+from mockserver.faults.facts import Facts
+from mockserver.faults.kinds import Kind
 from mockserver.faults.points import Point
-from mockserver.faults.rules import Facts
 from mockserver.logs import log
 from mockserver.outbound.guard import LOOPBACK, BadTarget, lane_of, read_url
 from mockserver.outbound.lanes import Lanes

@@ -20,7 +20,7 @@ from hypothesis.strategies import DataObject
 
 from mockserver.app import MockApp, create_app
 from mockserver.core.clock import ClockMode
-from mockserver.faults.effects import LOSING, Kind
+from mockserver.faults.kinds import LOSING, Kind
 from mockserver.faults.plan import Fired
 from mockserver.faults.points import ANSWERS, Point
 from mockserver.mock import Parts

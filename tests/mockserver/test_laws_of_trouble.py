@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from mockserver.core.task import Status, Task
-from mockserver.faults.effects import LOSING, Kind
+from mockserver.faults.kinds import LOSING, Kind
 from mockserver.faults.plan import Fired
 from mockserver.faults.points import ANSWERS, Point
 from mockserver.faults.tape import read_tape

@@ -15,7 +15,8 @@ import pytest
 
 from mockserver.app import MockApp, create_app
 from mockserver.core.clock import ClockMode
-from mockserver.faults.effects import Kind, read_effect
+from mockserver.faults.effects import read_effect
+from mockserver.faults.kinds import Kind
 from mockserver.faults.points import Point
 from mockserver.mock import Parts
 from mockserver.parts.wall import FakeWall

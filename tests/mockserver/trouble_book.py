@@ -14,7 +14,7 @@ import orjson
 from mockserver.answers import View, progress, task_result
 from mockserver.core.links import LinkSigner
 from mockserver.core.task import Status, Task
-from mockserver.faults.effects import Kind
+from mockserver.faults.kinds import Kind
 from mockserver.faults.plan import Fired
 from mockserver.faults.points import ANSWERS, Point
 from mockserver.parts.ids import SeededIds

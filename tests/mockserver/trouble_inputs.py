@@ -7,7 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from mockserver.faults.effects import EFFECTS, Kind, effects_at
+from mockserver.faults.effects import EFFECTS, effects_at
+from mockserver.faults.kinds import Kind
 from mockserver.faults.points import Point
 from tests.bodies import IMG2IMG, IMG2IMG_V2, TXT2IMG, TXT2IMG_V2, img2img, img2img_v2, txt2img, txt2img_v2
 from tests.mockserver.faults.strategies import effects

@@ -16,7 +16,8 @@ import orjson
 from PIL import Image
 
 from mockserver.faults.breaks import DEFAULT_FIELDS, EXTRA_FIELD, UNKNOWN_NUMBER, UNKNOWN_STATUS, UNKNOWN_WORD
-from mockserver.faults.effects import EFFECTS, BreakKind, Kind, WrongFile
+from mockserver.faults.effects import EFFECTS
+from mockserver.faults.kinds import BreakKind, Kind, WrongFile
 from mockserver.faults.points import COURSE, Point
 from tests.mockserver.faults import outside
 from tests.mockserver.faults.stage import MODELS, PATIENCE_S, Ask, Seen, Stage, poll_ask, versions_at

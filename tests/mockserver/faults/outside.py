@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from mockserver.faults.breaks import DEFAULT_EVENT_FIELD
-from mockserver.faults.effects import BreakKind, Kind, Refused
+from mockserver.faults.kinds import BreakKind, Kind, Refused
 from mockserver.faults.points import Point
 from mockserver.outbound.sender import LOOP_HEADER
 from mockserver.running import ServerThread

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from mockserver.core.errors import Reason
-from mockserver.faults.effects import EFFECTS, BreakKind, Kind, Refused, WrongFile, effects_at
+from mockserver.faults.effects import EFFECTS, effects_at
+from mockserver.faults.kinds import BreakKind, Kind, Refused, WrongFile
 from mockserver.faults.points import Point
 
 Json = st.SearchStrategy[Any]

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from mockserver.answers import picture_path_v3
-from mockserver.faults.effects import Kind, effects_at
+from mockserver.faults.effects import effects_at
+from mockserver.faults.kinds import Kind
 from mockserver.faults.points import Point
 from mockserver.running import ServerThread
 from tests.mockserver.faults.stage import PATIENCE_S, Ask, Seen, Stage, poll_ask, running

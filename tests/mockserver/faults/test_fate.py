@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from mockserver.core.course import NEVER_MS
 from mockserver.core.fleet import Plan
 from mockserver.core.task import TRANSITIONS, Delivery, Status, Task, TaskType
-from mockserver.faults.effects import Effect, Kind, read_effect
+from mockserver.faults.effects import Effect, read_effect
 from mockserver.faults.fate import Fate, fate_of
+from mockserver.faults.kinds import Kind
 from mockserver.faults.points import COURSE, Point
 from tests.mockserver.faults.strategies import effects
 

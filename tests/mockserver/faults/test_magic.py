@@ -19,12 +19,14 @@ from mockserver.app import create_app
 from mockserver.core.clock import ClockMode
 from mockserver.core.errors import Reason, Refusal
 from mockserver.faults.directives import CODE_EXAMPLE, DIRECTIVES, Spell
-from mockserver.faults.effects import Kind, read_effect
+from mockserver.faults.effects import read_effect
+from mockserver.faults.facts import Facts
+from mockserver.faults.kinds import Kind
 from mockserver.faults.magic import MODELS, SEEDS, STAND_IN, spell_of
 from mockserver.faults.marks import may_ask
 from mockserver.faults.plan import MAX_REQUESTS, FaultPlan
 from mockserver.faults.points import Point
-from mockserver.faults.rules import Facts, read_rule
+from mockserver.faults.rules import read_rule
 from mockserver.mock import Parts
 from mockserver.parts.wall import FakeWall
 from mockserver.running import ServerThread

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from mockserver.faults.effects import EFFECTS, Kind, effects_at, read_effect
+from mockserver.faults.effects import EFFECTS, effects_at, read_effect
+from mockserver.faults.facts import Facts
+from mockserver.faults.kinds import Kind
 from mockserver.faults.options import LONGEST_WAIT_MS, Distribution, PlanError
 from mockserver.faults.points import Point
-from mockserver.faults.rules import MATCH_WORDS, MAX_RULES, TRIGGER_WORDS, Facts, read_rule, read_rules, rule_schema
+from mockserver.faults.rules import MATCH_WORDS, MAX_RULES, TRIGGER_WORDS, read_rule, read_rules, rule_schema
 from tests.mockserver.faults.strategies import anything, distributions, rules, spoilt_rules
 
 SCHEMA = Draft202012Validator(rule_schema())

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.faults.effects import Effect
+from mockserver.faults.facts import Facts
 from mockserver.faults.plan import DEFAULT_IN_A_ROW, FaultPlan
 from mockserver.faults.points import ANSWERS, COURSE, Point
-from mockserver.faults.rules import Facts, read_rule, read_rules
+from mockserver.faults.rules import read_rule, read_rules
 from mockserver.faults.tape import read_tape, tape
 from tests.bodies import TXT2IMG, TXT2IMG_V2, txt2img, txt2img_v2
 from tests.conftest import Server
