@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from mockserver.faults.effects import Effect
     from mockserver.mock import Mock
     from mockserver.world import World
     from openapi.document import Operation
@@ -327,6 +326,8 @@ class Contract:
         """An answer that nothing more happens to; the webhook that is to come before it is waited for all the same."""
         if call.before_answer is None or isinstance(sent, Troubled):
             return sent
+        from mockserver.faults.effects import Effect  # there is an effect: the module is loaded already
+
         return Troubled(sent, Effect(kind=Kind.EARLY), seed=0, before=call.before_answer)
 
     def _hold_back(self, call: Call, headers: Mapping[bytes, bytes], waiting: Disturbed) -> Troubled:
