@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from mockserver import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("openapi", "mockserver")
+PACKAGES = ("openapi", "mockserver", "conformance")
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -28,6 +28,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LAYERS: dict[str, tuple[str, ...]] = {
     "openapi": (),
     "mockserver.core": (),
+    "conformance": ("openapi",),
     "mockserver.faults": ("mockserver.core",),
     "mockserver.money": ("mockserver.core", "openapi"),
     "mockserver.pictures": ("mockserver.core",),
@@ -45,6 +46,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
 """Package, and what of ours it may import besides itself; whatever is not listed may import all of `PACKAGES`."""
 
 OPTIONAL: dict[str, set[str]] = {
+    "conformance": {"boto3", "botocore", "h11", "hypothesis", "jinja2", "jsonschema", "pytest", "rich", "schemathesis"},
     "mockserver.storage": {"boto3", "botocore"},
     "mockserver.webhooks": {"standardwebhooks"},
 }

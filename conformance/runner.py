@@ -1,0 +1,289 @@
+"""Runs checks against a target: phase by phase, side by side within one, each after what it needs.
+
+A check that ends red is tried once more with fresh tasks; only one that is red twice stays red.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import httpx
+
+from conformance import timing
+from conformance.budget import Budget, Cost, Limits
+from conformance.client import Client, Key, WireLog
+from conformance.errors import Broken, CheckEnd, NotApplicable, NotMeasured, RouteGone, Unreachable
+from conformance.events import CheckFinished, Event, Exchanged, Listener
+from conformance.receiver import Receiver
+from conformance.registry import Check, Phase, Registry
+from conformance.session import Session
+from conformance.target import Target
+from conformance.timing import VirtualClock
+from conformance.trial import Trial
+from conformance.verdict import Outcome, Verdict
+from openapi.document import Document
+from openapi.requirements import Keyword, Requirement, Requirements
+
+SOFT = (Keyword.SHOULD, Keyword.SHOULD_NOT, Keyword.MAY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of a run, by requirement."""
+
+    outcomes: Mapping[str, Outcome]
+    log: WireLog
+    spent: Cost
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to run.
+
+    Attributes:
+        requirements: rows to decide, in the order of the file.
+        workers: checks under way at the same time.
+        again: whether a red check is tried once more.
+    """
+
+    requirements: tuple[Requirement, ...]
+    limits: Limits = field(default_factory=Limits)
+    workers: int = 32
+    again: bool = True
+
+
+async def run(
+    target: Target,
+    plan: Plan,
+    registry: Registry,
+    document: Document,
+    rows: Requirements,
+    listeners: Iterable[Listener] = (),
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Result:
+    """Decides requirements.
+
+    Args:
+        rows: all requirements, for those that are blamed without being chosen.
+        listeners: hear every exchange and every outcome.
+        transport: in place of the network.
+
+    Raises:
+        Unreachable: nobody answers at the target's address.
+    """
+    heard = tuple(listeners)
+
+    def tell(event: Event) -> None:
+        for listener in heard:
+            listener(event)
+
+    started_s = timing.now()
+    budget, log = Budget(plan.limits, timing.now), WireLog()
+    log.listeners.append(lambda exchange: tell(Exchanged(exchange=exchange)))
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=32)
+    async with (
+        httpx.AsyncClient(transport=transport, limits=limits, trust_env=False) as http,
+        Receiver.open(target) as receiver,
+    ):
+        client = Client(target, document, budget, log, http)
+        await _look_for_it(client)
+        clock = await _clock(client)
+        judge = _Judge(plan, registry, Session(client, clock, receiver), rows, tell)
+        await judge.all(plan.requirements)
+        if plan.again:
+            await judge.again(Session(client, clock, receiver))
+        judge.settle_blocked()
+    return Result(outcomes=judge.outcomes, log=log, spent=budget.spent, took_s=timing.now() - started_s)
+
+
+async def _look_for_it(client: Client) -> None:
+    """Whether anybody answers at all."""
+    answer = await client.request("GET", "/v3/model?pagination.limit=1", key=Key.OWN, purpose="whether anybody answers")
+    if answer.status is None:
+        raise Unreachable(client.target.url, answer.error)
+
+
+async def _clock(client: Client) -> VirtualClock | None:
+    """The target's virtual clock; None when it offers none."""
+    control = client.target.control
+    if not control:
+        return None
+    answer = await client.request("GET", f"{control}/clock", key=Key.OWN, purpose="whether there is a virtual clock")
+    if answer.status != 200 or not isinstance(answer.at("now_ms"), int):
+        return None
+
+    async def move(seconds: float) -> bool:
+        moved = await client.request(
+            "POST",
+            f"{control}/clock/advance",
+            content=b'{"seconds": %s}' % str(round(seconds, 3)).encode(),
+            key=Key.OWN,
+            headers={"Content-Type": "application/json"},
+            purpose="moving the virtual clock",
+            timeout_s=60.0,
+        )
+        return moved.status == 200
+
+    return VirtualClock(send=move)
+
+
+class _Judge:
+    """Runs checks and turns how they end into outcomes."""
+
+    def __init__(self, plan: Plan, registry: Registry, session: Session, rows: Requirements, tell: Listener) -> None:
+        self._plan = plan
+        self._registry = registry
+        self._session = session
+        self._strict = session.target.strict
+        self._rows = {row.id: row for row in rows}
+        self._tell = tell
+        self._waiting: dict[str, asyncio.Future[Outcome]] = {}
+        self.outcomes: dict[str, Outcome] = {}
+
+    async def all(self, requirements: Iterable[Requirement]) -> None:
+        """Decides each requirement, phase by phase."""
+        chosen = {row.id: row for row in requirements}
+        loop = asyncio.get_running_loop()
+        checks: list[Check] = []
+        for row in chosen.values():
+            if not row.observable:
+                self._settle(Outcome(requirement=row.id, verdict=Verdict.NOT_APPLICABLE, message=row.unobservable))
+            elif row.id not in self._registry:
+                self._settle(Outcome(requirement=row.id, verdict=Verdict.ERROR, message="no check is bound to it"))
+            else:
+                checks.append(self._registry[row.id])
+                self._waiting[row.id] = loop.create_future()
+        gate = asyncio.Semaphore(self._plan.workers)
+        for phase in Phase:
+            await asyncio.gather(*(self._one(check, gate) for check in checks if check.phase is phase))
+
+    async def again(self, session: Session) -> None:
+        """Tries the red ones once more, with fresh tasks."""
+        red = [outcome for outcome in self.outcomes.values() if outcome.verdict is Verdict.FAIL]
+        self._session = session
+        for phase in Phase:
+            if phase is Phase.LAST:
+                continue  # it judges what lies in the log, and that has not changed
+            of_phase = [outcome for outcome in red if self._registry[outcome.requirement].phase is phase]
+            second = await asyncio.gather(*(self._judge(self._registry[one.requirement]) for one in of_phase))
+            for first, then in zip(of_phase, second, strict=True):
+                if then.verdict.green:
+                    message = f"red at first ({first.actual}), not red when tried again"
+                    self._settle(replace(then, verdict=Verdict.UNSTABLE, message=message, first=first))
+                elif then.verdict is Verdict.FAIL:
+                    self._settle(replace(then, first=first))
+
+    def settle_blocked(self) -> None:
+        """A check that is blocked by a requirement that holds elsewhere was not decided at all."""
+        for outcome in list(self.outcomes.values()):
+            other = self.outcomes.get(outcome.blocked_by)
+            if outcome.verdict is Verdict.BLOCKED and other is not None and other.verdict.green:
+                message = f"{outcome.blocked_by} did not hold here, though its own check passed"
+                self._settle(replace(outcome, verdict=Verdict.UNTESTABLE, message=message))
+
+    async def _one(self, check: Check, gate: asyncio.Semaphore) -> None:
+        needed = [self._waiting[need] for need in check.needs if need in self._waiting]
+        if needed:
+            for outcome in await asyncio.gather(*needed):
+                if not outcome.verdict.green:
+                    root = outcome.blocked_by or outcome.requirement
+                    message = f"cannot be judged while {root} does not hold"
+                    self._finish(
+                        Outcome(
+                            requirement=check.requirement, verdict=Verdict.BLOCKED, message=message, blocked_by=root
+                        )
+                    )
+                    return
+        async with gate:
+            self._finish(await self._judge(check))
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._settle(outcome)
+        self._waiting[outcome.requirement].set_result(outcome)
+
+    def _settle(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.requirement] = outcome
+        self._tell(CheckFinished(outcome=outcome))
+
+    async def _judge(self, check: Check) -> Outcome:
+        """Runs one check."""
+        row = self._rows[check.requirement]
+        trial = Trial(row, self._session)
+        started_s = timing.now()
+        if self._session.target.safe and check.costly:
+            reason = "not measured: safe mode orders no work (--no-safe allows it)"
+            return Outcome(requirement=row.id, verdict=Verdict.UNTESTABLE, message=reason)
+        try:
+            await check.run(trial)
+            outcome = self._held(row, trial)
+        except CheckEnd as end:
+            outcome = self._ended(row, end)
+        except Unreachable:
+            raise
+        except Exception as error:  # whatever else a check raises is a mistake of ours, and no word on the target
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            said = f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"
+            outcome = Outcome(requirement=row.id, verdict=Verdict.ERROR, message=said)
+        return replace(outcome, branches=tuple(trial.branches), took_s=timing.now() - started_s)
+
+    def _held(self, row: Requirement, trial: Trial) -> Outcome:
+        if not trial.tolerances:
+            return Outcome(requirement=row.id, verdict=Verdict.PASS, message="; ".join(trial.branches))
+        what, because, seen = trial.tolerances[0]
+        more = f" (and {len(trial.tolerances) - 1} more)" if len(trial.tolerances) > 1 else ""
+        return Outcome(
+            requirement=row.id,
+            verdict=Verdict.FAIL if self._strict else Verdict.WARN,
+            message=f"tolerated: {what}{more}",
+            expected=row.text,
+            actual=what + more,
+            because=because,
+            exchanges=seen,
+        )
+
+    def _ended(self, row: Requirement, end: CheckEnd) -> Outcome:
+        match end:
+            case Broken(requirement=broken) if broken != row.id:
+                return Outcome(
+                    requirement=row.id,
+                    verdict=Verdict.BLOCKED,
+                    message=f"{broken} does not hold: expected {end.expected}, got {end.actual}",
+                    blocked_by=broken,
+                    exchanges=end.exchanges,
+                )
+            case Broken():
+                soft = row.keyword in SOFT and not self._strict
+                return Outcome(
+                    requirement=row.id,
+                    verdict=Verdict.WARN if soft else Verdict.FAIL,
+                    message=row.text,
+                    expected=end.expected,
+                    actual=end.actual,
+                    because=row.contradictions,
+                    exchanges=end.exchanges,
+                    claims=tuple((number, claim.data) for number, claim in end.claims),
+                )
+            case RouteGone(operation_id=operation_id):
+                return self._gone(row, operation_id, end)
+            case NotApplicable(reason=reason):
+                return Outcome(requirement=row.id, verdict=Verdict.NOT_APPLICABLE, message=reason)
+            case NotMeasured(reason=reason):
+                return Outcome(requirement=row.id, verdict=Verdict.UNTESTABLE, message=reason)
+        raise AssertionError(f"an end that nobody knows: {end!r}")
+
+    def _gone(self, row: Requirement, operation_id: str, end: RouteGone) -> Outcome:
+        claimed = self._session.target.claims.get(operation_id)
+        verdict = {True: Verdict.FAIL, False: Verdict.NOT_APPLICABLE, None: Verdict.UNTESTABLE}[claimed]
+        said = f"{end}; it was claimed" if claimed else str(end)
+        return Outcome(
+            requirement=row.id,
+            verdict=verdict,
+            message=said,
+            expected="the operation",
+            actual=end.seen,
+            because=("C50",),
+        )

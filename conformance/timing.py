@@ -1,0 +1,35 @@
+"""The one place that waits and reads clocks: real ones of ours, and a virtual one of the target where it offers one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+now = time.monotonic
+"""Seconds; only differences mean something."""
+
+
+async def pause(seconds: float) -> None:
+    """Waits; whoever calls has looked before and will look again, under a deadline."""
+    await asyncio.sleep(seconds)  # every wait of the suite goes through here
+
+
+@dataclass(slots=True, kw_only=True)
+class VirtualClock:
+    """The target's clock, moved through its control interface.
+
+    `docs/conformance/clock.md` tells the two calls that a target offers.
+
+    Attributes:
+        send: moves the clock by seconds; gives whether it did.
+    """
+
+    send: Callable[[float], Awaitable[bool]]
+    moved_s: float = 0.0
+
+    async def advance(self, seconds: float) -> None:
+        """Moves it forward."""
+        if await self.send(seconds):
+            self.moved_s += seconds

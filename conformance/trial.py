@@ -1,0 +1,301 @@
+"""What a check holds in its hand: ask the target, share tasks, and say what is wrong.
+
+    @area.check("V3-TXT2IMG-013")
+    async def steps_and_guidance_have_a_range(t: Trial) -> None:
+        body = await t.txt2img()
+        at = ("request", "steps")
+        await t.all(t.refused(TXT2IMG, changed(body, at, steps), at=at) for steps in (0, 101))
+
+Whatever does not hold raises `Broken`; a check that returns has not found its requirement broken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from conformance import bodies
+from conformance.bodies import Body
+from conformance.client import Key, Says, Streamed
+from conformance.errors import Broken, CheckEnd, NotApplicable, NotMeasured
+from conformance.expect import Claim, refused_v2, refused_v3
+from conformance.predicates import task_id_v3
+from conformance.tasks import Picture, Task
+from conformance.wire import MISSING, Exchange
+
+if TYPE_CHECKING:
+    from conformance.names import Names
+    from conformance.receiver import Receiver
+    from conformance.session import Session
+    from conformance.target import Target
+    from openapi.document import Document
+    from openapi.requirements import Requirement
+
+Value = TypeVar("Value")
+
+
+class Trial:
+    """One run of one check.
+
+    Attributes:
+        requirement: what is judged.
+        session: what is shared with other checks.
+        tolerances: what the target did in the tolerated way, with the C-numbers.
+        branches: which allowed way it took where several are.
+    """
+
+    def __init__(self, requirement: Requirement, session: Session) -> None:
+        self.requirement = requirement
+        self.session = session
+        self.target: Target = session.target
+        self.document: Document = session.document
+        self.receiver: Receiver = session.receiver
+        self.tolerances: list[tuple[str, tuple[str, ...], tuple[int, ...]]] = []
+        self.branches: list[str] = []
+
+    # Bodies -----------------------------------------------------------------------------------------------------------
+
+    async def names(self) -> Names:
+        """Names of models that the target has."""
+        return await self.session.names()
+
+    async def named(self, field: str) -> str:
+        """One of these names.
+
+        Raises:
+            NotMeasured: the target lists no such model.
+        """
+        found: str = getattr(await self.names(), field)
+        if not found:
+            raise NotMeasured(f"the model list names no {field.replace('_', ' ')} (--name {field}=... would tell one)")
+        return found
+
+    async def txt2img(self, extra: Body | None = None, **request: Any) -> Body:
+        """The smallest v3 text-to-image body, with changes."""
+        return bodies.txt2img(await self.names(), extra, **request)
+
+    async def img2img(self, extra: Body | None = None, **request: Any) -> Body:
+        """The smallest v3 image-to-image body, with changes."""
+        return bodies.img2img(await self.names(), extra, **request)
+
+    async def txt2img_v2(self, **fields: Any) -> Body:
+        """The smallest v2 text-to-image body, with changes."""
+        return bodies.txt2img_v2(await self.names(), **fields)
+
+    async def img2img_v2(self, **fields: Any) -> Body:
+        """The smallest v2 image-to-image body, with changes."""
+        return bodies.img2img_v2(await self.names(), **fields)
+
+    # Asking -----------------------------------------------------------------------------------------------------------
+
+    async def ask(self, operation_id: str, body: object = None, **how: Any) -> Exchange:
+        """Calls an operation; see `Client.call` for how. Foundations that fail are blamed on their own requirement."""
+        return await self.session.ask(operation_id, body, **how)
+
+    async def ask_as(self, key: Key | str, operation_id: str, body: object = None, **how: Any) -> Exchange:
+        """Calls an operation with another key, or none; whatever comes is returned."""
+        if key is Key.SECOND and not self.target.second_key:
+            raise NotMeasured("needs the key of a second account (--second-key)")
+        return await self.session.client.call(operation_id, body, key=key, **how)
+
+    async def request(self, method: str, url: str, **how: Any) -> Exchange:
+        """Any other request; see `Client.request`."""
+        return await self.session.client.request(method, url, **how)
+
+    async def exists(self, operation_id: str) -> bool:
+        """Whether the target has the operation at all."""
+        return await self.session.gone(operation_id) is None
+
+    async def accepted(
+        self,
+        operation_id: str,
+        body: Body,
+        *,
+        as_is: bool = False,
+        says: Says = Says.VALID,
+        blame: str = "",
+        purpose: str = "",
+    ) -> Task:
+        """A submit that must be accepted. No work is ordered where the target allows that, unless `as_is`.
+
+        Raises:
+            Broken: it is refused.
+        """
+        sent = body if as_is else await self.session.free(operation_id, body)
+        return await self.session.submit(
+            operation_id, sent, blame=blame or self.requirement.id, says=says, purpose=purpose or "a valid submit"
+        )
+
+    async def refused(
+        self,
+        operation_id: str,
+        body: object = None,
+        *,
+        at: tuple[str | int, ...] = (),
+        says: Says | None = None,
+        raw: bytes | Streamed | None = None,
+        statuses: tuple[int, ...] = (),
+        may_accept: str = "",
+        headers: dict[str, str | None] | None = None,
+        purpose: str = "",
+        timeout_s: float | None = None,
+    ) -> Exchange:
+        """A submit that must be refused.
+
+        Args:
+            at: the one place that is wrong, as a path into the body.
+            says: WRONG when not given, UNCHECKED for `raw`.
+            statuses: of a v3 refusal, other than 400 alone.
+            may_accept: what a tolerated acceptance means, in words; "" when none is tolerated.
+
+        Raises:
+            Broken: it is accepted, or refused in another way.
+        """
+        said = says or (Says.UNCHECKED if raw is not None else Says.WRONG)
+        answer = await self.session.ask(
+            operation_id,
+            body,
+            raw=raw,
+            at=at,
+            says=said,
+            headers=headers,
+            purpose=purpose or f"a submit to be refused for {'.'.join(map(str, at)) or 'its body'}",
+            timeout_s=timeout_s,
+        )
+        self.judge_refusal(operation_id, answer, statuses, await self._usual(operation_id), may_accept)
+        return answer
+
+    async def _usual(self, operation_id: str) -> int:
+        return 200 if operation_id.endswith("V2") else await self.session.refusal_status()
+
+    def judge_refusal(
+        self, operation_id: str, answer: Exchange, statuses: tuple[int, ...], usual: int, may_accept: str
+    ) -> None:
+        """Raises unless an answer is a refusal; `usual` is the status with which the target refuses."""
+        v2 = operation_id.endswith("V2")
+        claim = refused_v2() if v2 else refused_v3(*(statuses or (400,)))
+        holds, found = claim.judge(answer)
+        if holds:
+            return
+        task_id = task_id_v3(answer.json)
+        taken = answer.status is not None and 200 <= answer.status <= 299 and task_id is not None
+        if taken and may_accept:
+            self.tolerated(may_accept, answer)
+            return
+        blame = self.requirement.id
+        if not taken and answer.status is not None and 400 <= answer.status <= 499:
+            if v2:
+                blame = "V2-SUBMIT-001"
+            elif task_id is not None:
+                blame = "V3-ERROR-009"
+            elif answer.status == usual != 400:
+                blame = "V3-SUBMIT-010"  # every refusal has this status; the plainest one is judged for all
+        raise Broken(blame, claim.words, found, (answer.number,), ((answer.number, claim),))
+
+    async def submitted(self, operation_id: str, body: Body, *, copy: int = 0, blame: str = "") -> Task:
+        """A task of this body as it is, whatever became of it so far; equal bodies share one unless `copy` differs."""
+        return await self.session.submit(
+            operation_id, body, copy=copy, blame=blame or _FOUNDATION[operation_id], purpose="a valid submit"
+        )
+
+    async def finished(self, operation_id: str, body: Body, *, copy: int = 0, blame: str = "") -> Task:
+        """The same, waited for until it has ended well.
+
+        Args:
+            blame: the requirement that is broken when the submit is refused; by default that a plain one is accepted.
+        """
+        return await self.session.finish(await self.submitted(operation_id, body, copy=copy, blame=blame))
+
+    async def pictures(self, operation_id: str, body: Body, *, copy: int = 0, blame: str = "") -> tuple[Picture, ...]:
+        """The pictures of such a task."""
+        return await self.session.pictures(await self.submitted(operation_id, body, copy=copy, blame=blame))
+
+    async def once(self, name: str, make: Callable[[], Awaitable[Value]]) -> Value:
+        """Something that several checks share."""
+        return await self.session.once(name, make)
+
+    async def all(self, trials: Iterable[Awaitable[Value]]) -> list[Value]:
+        """Awaits all, and raises what ended the first of them that ended early; our own requirement's trouble first."""
+        results = await asyncio.gather(*trials, return_exceptions=True)
+        ends = [result for result in results if isinstance(result, BaseException)]
+        for end in ends:
+            if not isinstance(end, CheckEnd):
+                raise end
+        own = [end for end in ends if isinstance(end, Broken) and end.requirement == self.requirement.id]
+        for end in (*own, *ends):
+            if isinstance(end, Broken) and len(own) > 1 and end is own[0]:
+                end.actual += f" (and {len(own) - 1} more of {len(results)} cases)"
+            raise end
+        return [result for result in results if not isinstance(result, BaseException)]
+
+    # Judging ----------------------------------------------------------------------------------------------------------
+
+    def expect(self, answer: Exchange, *claims: Claim, blame: str = "", seen: tuple[int, ...] = ()) -> None:
+        """Holds an answer to claims.
+
+        Args:
+            blame: another requirement than the one that is judged.
+            seen: exchanges before it that belong to the story.
+
+        Raises:
+            Broken: the first claim that does not hold.
+        """
+        for claim in claims:
+            holds, found = claim.judge(answer)
+            if not holds:
+                numbers = (*seen, answer.number)
+                raise Broken(blame or self.requirement.id, claim.words, found, numbers, ((answer.number, claim),))
+
+    def fail(self, expected: str, actual: str, *seen: Exchange | Task, blame: str = "") -> NoReturn:
+        """Says that the requirement is broken.
+
+        Args:
+            expected, actual: noun phrases.
+            seen: what shows it, the telling one last.
+        """
+        raise Broken(blame or self.requirement.id, expected, actual, numbers(seen))
+
+    def tolerated(self, what: str, *seen: Exchange | Task, because: tuple[str, ...] = ()) -> None:
+        """Says that the target did it in the way that `tolerated` of the requirement allows.
+
+        Args:
+            what: what it did, a clause.
+            because: C-numbers; those of the requirement when none are given.
+        """
+        self.tolerances.append((what, because or self.requirement.contradictions, numbers(seen)))
+
+    def branch(self, words: str) -> None:
+        """Notes which of several allowed ways the target took."""
+        if words not in self.branches:
+            self.branches.append(words)
+
+    def not_measured(self, reason: str) -> NoReturn:
+        """Ends the check without a verdict on the target; the reason says what would make one possible."""
+        raise NotMeasured(reason)
+
+    def not_applicable(self, reason: str) -> NoReturn:
+        """Ends the check: the target does not offer this, and need not."""
+        raise NotApplicable(reason)
+
+
+_FOUNDATION = {
+    bodies.TXT2IMG: "V3-TXT2IMG-001",
+    bodies.IMG2IMG: "V3-IMG2IMG-001",
+    bodies.TXT2IMG_V2: "V2-TXT2IMG-001",
+    bodies.IMG2IMG_V2: "V2-IMG2IMG-001",
+}
+"""Which requirement says that the plainest submit of an operation is accepted."""
+
+
+def numbers(seen: Iterable[Exchange | Task]) -> tuple[int, ...]:
+    """Numbers in the wire log."""
+    found: list[int] = []
+    for one in seen:
+        found += one.numbers if isinstance(one, Task) else (one.number,)
+    return tuple(dict.fromkeys(found))
+
+
+def missing(value: object) -> bool:
+    """Whether a value of an answer is not there at all."""
+    return value is MISSING
