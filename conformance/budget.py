@@ -94,6 +94,9 @@ class Budget:
             OverBudget: it would pass a limit.
         """
         limits, spent = self._limits, self.spent
+        beyond = limits.max_tasks is not None and spent.tasks > limits.max_tasks
+        if beyond or (limits.max_images is not None and spent.images > limits.max_images):
+            raise OverBudget("not measured: budget (the target accepted more than it should have)")
         for name, limit, wanted in (
             ("--max-requests", limits.max_requests, spent.requests + 1),
             ("--max-tasks", limits.max_tasks, spent.tasks + cost.tasks),

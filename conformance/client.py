@@ -15,6 +15,7 @@ import httpx
 from conformance import timing
 from conformance.budget import Budget, cost_of
 from conformance.errors import HarnessError, Unreachable
+from conformance.ledger import Ledger
 from conformance.predicates import task_id_v3
 from conformance.wire import KEPT_BODY, Exchange
 from openapi.document import Document, Operation, Reading
@@ -91,6 +92,7 @@ class Client:
         self.document = document
         self.budget = budget
         self.log = log
+        self.ledger = Ledger()
         self._http = http
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._started_s = timing.now()
@@ -138,7 +140,10 @@ class Client:
             raw if raw is not None or operation.method != "POST" else json.dumps(body, ensure_ascii=False).encode()
         )
         cost = cost_of(operation_id, body)
-        self.budget.ask(cost)
+        refusable = says in (Says.WRONG, Says.UNCHECKED)
+        asked = cost_of("", None) if refusable else cost  # what should be refused costs nothing
+        self.budget.ask(asked)
+        self.ledger.charge(operation_id, asked)
         exchange = await self._send(
             operation.method,
             self.target.url + path,
@@ -166,6 +171,7 @@ class Client:
     ) -> Exchange:
         """Any other request: a link, a route that no operation has. A URL without host is one of the target."""
         self.budget.ask(cost_of("", None))
+        self.ledger.charge("", cost_of("", None))
         whole = url if urlsplit(url).scheme else self.target.url + url
         return await self._send(
             method, whole, content, key=key, headers=headers, purpose=purpose, timeout_s=timeout_s, operation_id=""

@@ -17,6 +17,7 @@ from conformance.budget import Budget, Cost, Limits
 from conformance.client import Client, Key, WireLog
 from conformance.errors import Broken, CheckEnd, NotApplicable, NotMeasured, RouteGone, Unreachable
 from conformance.events import CheckFinished, Event, Exchanged, Listener
+from conformance.ledger import Ledger
 from conformance.receiver import Receiver
 from conformance.registry import Check, Phase, Registry
 from conformance.session import Session
@@ -36,6 +37,7 @@ class Result:
 
     outcomes: Mapping[str, Outcome]
     log: WireLog
+    ledger: Ledger
     spent: Cost
     took_s: float
 
@@ -97,7 +99,13 @@ async def run(
         if plan.again:
             await judge.again(Session(client, clock, receiver))
         judge.settle_blocked()
-    return Result(outcomes=judge.outcomes, log=log, spent=budget.spent, took_s=timing.now() - started_s)
+    return Result(
+        outcomes=judge.outcomes,
+        log=log,
+        ledger=client.ledger,
+        spent=budget.spent,
+        took_s=timing.now() - started_s,
+    )
 
 
 async def _look_for_it(client: Client) -> None:
@@ -218,7 +226,8 @@ class _Judge:
             reason = "not measured: safe mode orders no work (--no-safe allows it)"
             return Outcome(requirement=row.id, verdict=Verdict.UNTESTABLE, message=reason)
         try:
-            await check.run(trial)
+            with self._session.ledger.check(row.id):
+                await check.run(trial)
             outcome = self._held(row, trial)
         except CheckEnd as end:
             outcome = self._ended(row, end)

@@ -46,6 +46,7 @@ class Session:
         self.client = client
         self.target: Target = client.target
         self.document = client.document
+        self.ledger = client.ledger
         self.clock = clock
         self.receiver = receiver
         self._made: dict[str, asyncio.Future[Any]] = {}
@@ -55,12 +56,14 @@ class Session:
 
     async def once(self, name: str, make: Callable[[], Awaitable[Value]]) -> Value:
         """A value that is made by the first who asks; the others wait for it."""
+        self.ledger.use(name)
         made = self._made.get(name)
         if made is None:
             made = self._made[name] = asyncio.get_running_loop().create_future()
             made.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody else may ask
             try:
-                made.set_result(await make())
+                with self.ledger.making(name):
+                    made.set_result(await make())
             except asyncio.CancelledError:
                 made.cancel()
                 raise
