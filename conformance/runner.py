@@ -13,18 +13,18 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from conformance import timing
-from conformance.budget import Budget, Cost, Limits
-from conformance.client import Client, Key, WireLog
+from conformance.budget import Cost, Limits
+from conformance.client import WireLog
 from conformance.errors import Broken, CheckEnd, NotApplicable, NotMeasured, RouteGone, Unreachable
 from conformance.events import CheckFinished, Event, Exchanged, Listener
 from conformance.ledger import Ledger
-from conformance.receiver import Receiver
+from conformance.opening import opened
 from conformance.registry import Check, Phase, Registry
 from conformance.session import Session
 from conformance.target import Target
-from conformance.timing import VirtualClock
 from conformance.trial import Trial
 from conformance.verdict import Outcome, Verdict
+from conformance.wire import asking
 from openapi.document import Document
 from openapi.requirements import Keyword, Requirement, Requirements
 
@@ -83,60 +83,21 @@ async def run(
         for listener in heard:
             listener(event)
 
-    started_s = timing.now()
-    budget, log = Budget(plan.limits, timing.now), WireLog()
+    started_s, log = timing.now(), WireLog()
     log.listeners.append(lambda exchange: tell(Exchanged(exchange=exchange)))
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=32)
-    async with (
-        httpx.AsyncClient(transport=transport, limits=limits, trust_env=False) as http,
-        Receiver.open(target) as receiver,
-    ):
-        client = Client(target, document, budget, log, http)
-        await _look_for_it(client)
-        clock = await _clock(client)
-        judge = _Judge(plan, registry, Session(client, clock, receiver), rows, tell)
+    async with opened(target, document, limits=plan.limits, log=log, transport=transport) as session:
+        judge = _Judge(plan, registry, session, rows, tell)
         await judge.all(plan.requirements)
         if plan.again:
-            await judge.again(Session(client, clock, receiver))
+            await judge.again(session.afresh())
         judge.settle_blocked()
     return Result(
         outcomes=judge.outcomes,
         log=log,
-        ledger=client.ledger,
-        spent=budget.spent,
+        ledger=session.ledger,
+        spent=session.client.budget.spent,
         took_s=timing.now() - started_s,
     )
-
-
-async def _look_for_it(client: Client) -> None:
-    """Whether anybody answers at all."""
-    answer = await client.request("GET", "/v3/model?pagination.limit=1", key=Key.OWN, purpose="whether anybody answers")
-    if answer.status is None:
-        raise Unreachable(client.target.url, answer.error)
-
-
-async def _clock(client: Client) -> VirtualClock | None:
-    """The target's virtual clock; None when it offers none."""
-    control = client.target.control
-    if not control:
-        return None
-    answer = await client.request("GET", f"{control}/clock", key=Key.OWN, purpose="whether there is a virtual clock")
-    if answer.status != 200 or not isinstance(answer.at("now_ms"), int):
-        return None
-
-    async def move(seconds: float) -> bool:
-        moved = await client.request(
-            "POST",
-            f"{control}/clock/advance",
-            content=b'{"seconds": %s}' % str(round(seconds, 3)).encode(),
-            key=Key.OWN,
-            headers={"Content-Type": "application/json"},
-            purpose="moving the virtual clock",
-            timeout_s=60.0,
-        )
-        return moved.status == 200
-
-    return VirtualClock(send=move)
 
 
 class _Judge:
@@ -220,6 +181,7 @@ class _Judge:
     async def _judge(self, check: Check) -> Outcome:
         """Runs one check."""
         row = self._rows[check.requirement]
+        asking.set(row.id)  # gather gave this check a context of its own
         trial = Trial(row, self._session)
         started_s = timing.now()
         if self._session.target.safe and check.costly:

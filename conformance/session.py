@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from conformance import timing
 from conformance.bodies import IMG2IMG, PROGRESS, RESULT, TXT2IMG, TXT2IMG_V2, Body, txt2img, txt2img_v2
+from conformance.budget import pictures
 from conformance.client import Client, Key, Says
 from conformance.errors import Broken, CheckEnd, NotMeasured, RouteGone
 from conformance.expect import accepted_v2, accepted_v3
@@ -53,6 +54,10 @@ class Session:
         self._moving = asyncio.Lock()
         self._moves = 0
         self._one_never_ended = False
+
+    def afresh(self) -> Session:
+        """A session with the same target that shares nothing with this one yet."""
+        return Session(self.client, self.clock, self.receiver)
 
     async def once(self, name: str, make: Callable[[], Awaitable[Value]]) -> Value:
         """A value that is made by the first who asks; the others wait for it."""
@@ -115,9 +120,19 @@ class Session:
             answer = await self.ask(operation_id, body, says=says, purpose=purpose)
             return self.task_of(operation_id, body, answer, blame=blame)
 
+        if self.target.safe and not self._cheap(operation_id, body):
+            raise NotMeasured("not measured: safe mode orders one small task and no more (--no-safe allows it)")
         if fresh:
             return await make()
         return await self.once(f"submit {operation_id} {copy} {json.dumps(body, sort_keys=True)}", make)
+
+    def _cheap(self, operation_id: str, body: Body) -> bool:
+        """Whether safe mode may send it: the smallest task, of which there is one, or a made-up event."""
+        if operation_id != TXT2IMG:
+            return False
+        plain = txt2img(Names(checkpoint="", checkpoint_in_api=""))
+        smallest = {**plain, "request": {**plain["request"], "model_name": body.get("request", {}).get("model_name")}}
+        return body == smallest or pictures(operation_id, body) == 0
 
     def task_of(self, operation_id: str, body: Body, answer: Exchange, *, blame: str) -> Task:
         """The task that a submit made.

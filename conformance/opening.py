@@ -1,0 +1,79 @@
+"""Opens what a run needs around a target: connections, a receiver, the target's clock; closes all of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from conformance import timing
+from conformance.budget import Budget, Limits
+from conformance.client import Client, Key, WireLog
+from conformance.errors import Unreachable
+from conformance.receiver import Receiver
+from conformance.session import Session
+from conformance.target import Target
+from conformance.timing import VirtualClock
+from openapi.document import Document
+
+CONNECTIONS = 64
+
+
+@asynccontextmanager
+async def opened(
+    target: Target,
+    document: Document,
+    *,
+    limits: Limits | None = None,
+    log: WireLog | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> AsyncIterator[Session]:
+    """A session with a target.
+
+    Args:
+        transport: in place of the network.
+
+    Raises:
+        Unreachable: nobody answers at its address.
+    """
+    budget = Budget(limits or Limits(), timing.now)
+    pool = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS // 2)
+    async with (
+        httpx.AsyncClient(transport=transport, limits=pool, trust_env=False) as http,
+        Receiver.open(target) as receiver,
+    ):
+        client = Client(target, document, budget, log or WireLog(), http)
+        await _look_for_it(client)
+        yield Session(client, await _clock(client), receiver)
+
+
+async def _look_for_it(client: Client) -> None:
+    """Whether anybody answers at all."""
+    answer = await client.request("GET", "/v3/model?pagination.limit=1", key=Key.OWN, purpose="whether anybody answers")
+    if answer.status is None:
+        raise Unreachable(client.target.url, answer.error)
+
+
+async def _clock(client: Client) -> VirtualClock | None:
+    """The target's virtual clock; None when it offers none."""
+    control = client.target.control
+    if not control:
+        return None
+    answer = await client.request("GET", f"{control}/clock", key=Key.OWN, purpose="whether there is a virtual clock")
+    if answer.status != 200 or not isinstance(answer.at("now_ms"), int):
+        return None
+
+    async def move(seconds: float) -> bool:
+        moved = await client.request(
+            "POST",
+            f"{control}/clock/advance",
+            content=b'{"seconds": %s}' % str(round(seconds, 3)).encode(),
+            key=Key.OWN,
+            headers={"Content-Type": "application/json"},
+            purpose="moving the virtual clock",
+            timeout_s=60.0,
+        )
+        return moved.status == 200
+
+    return VirtualClock(send=move)
