@@ -17,7 +17,7 @@ from conformance.budget import Budget, cost_of
 from conformance.errors import HarnessError, Unreachable
 from conformance.ledger import Ledger
 from conformance.predicates import task_id_v3
-from conformance.wire import KEPT_BODY, Exchange
+from conformance.wire import KEPT_BODY, Exchange, asking
 from openapi.document import Document, Operation, Reading
 
 if TYPE_CHECKING:
@@ -229,6 +229,7 @@ class Client:
             error=error,
             started_s=started_s - self._started_s,
             took_s=timing.now() - started_s,
+            asked_by=asking.get(),
         )
         self.log.add(exchange)
         return exchange

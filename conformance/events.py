@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeAlias
 
 from conformance.budget import Cost
 from conformance.verdict import Outcome
 from conformance.wire import Exchange
+
+
+class Ending(StrEnum):
+    """How a run came to its end."""
+
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"
+    UNREACHABLE = "unreachable"
+    CRASHED = "crashed"
+    """By a mistake of ours, outside any check."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +32,10 @@ class RunStarted:
         requirements: ids that were chosen, in the order of the file.
         left_out: ids that were not, with the reason.
         options: what was set, by flag; no secret among them.
+        revision: of the frozen profiles.
+        profiles: those that were chosen; `other_profiles` those that were not.
+        not_scored: chosen ids that are newer than the revision: reported, without effect on the exit code.
+        expected_failures: id and reason.
     """
 
     target: str
@@ -32,6 +47,12 @@ class RunStarted:
     requirements: tuple[str, ...]
     left_out: dict[str, str] = field(default_factory=dict)
     options: dict[str, object] = field(default_factory=dict)
+    safe: bool = False
+    revision: str = ""
+    profiles: tuple[str, ...] = ()
+    other_profiles: tuple[str, ...] = ()
+    not_scored: tuple[str, ...] = ()
+    expected_failures: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +90,13 @@ class RunFinished:
 
     Attributes:
         spent: what was sent and accepted.
-        stopped: why it ended early; "" when it did not.
+        stopped: why it ended early, a sentence; "" when it did not.
     """
 
     spent: Cost
     took_s: float
     stopped: str = ""
+    ending: Ending = Ending.COMPLETE
 
 
 Event: TypeAlias = RunStarted | Exchanged | CheckFinished | Reproduced | RunFinished

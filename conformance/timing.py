@@ -6,9 +6,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 now = time.monotonic
 """Seconds; only differences mean something."""
+
+
+def utc() -> str:
+    """The time of day for reports: ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 async def pause(seconds: float) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
 KEPT_BODY = 65536
 """Bytes of a request body that are kept; a body of 64 MB is described, not stored."""
+
+
+asking: ContextVar[str] = ContextVar("asking", default="")
+"""The requirement whose check is running; each check has a context of its own."""
 
 
 class _Missing:
@@ -37,6 +42,7 @@ class Exchange:
         sent_bytes: length of the body sent, also where `request_body` keeps only its beginning.
         status: None when no whole answer came; `error` then says why.
         started_s: monotonic seconds since the run's start.
+        asked_by: the requirement whose check sent it; others may have used the answer too.
     """
 
     number: int
@@ -54,6 +60,7 @@ class Exchange:
     error: str = ""
     started_s: float = 0.0
     took_s: float = 0.0
+    asked_by: str = ""
 
     @cached_property
     def json(self) -> Any:
