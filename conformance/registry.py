@@ -36,14 +36,12 @@ class Check:
     Attributes:
         requirement: its id.
         needs: requirements without which this one cannot be judged; while one of them is red it is BLOCKED.
-        costly: orders real work beyond a tiny task; left out in safe mode.
     """
 
     requirement: str
     run: CheckFunction
     needs: tuple[str, ...] = ()
     phase: Phase = Phase.NORMAL
-    costly: bool = True
 
 
 class Registry:
@@ -87,12 +85,11 @@ class Area:
         *,
         needs: tuple[str, ...] = (),
         phase: Phase = Phase.NORMAL,
-        costly: bool = True,
     ) -> Callable[[CheckFunction], CheckFunction]:
         """Binds the function below to a requirement."""
 
         def bind(run: CheckFunction) -> CheckFunction:
-            self.checks.append(Check(requirement=requirement, run=run, needs=needs, phase=phase, costly=costly))
+            self.checks.append(Check(requirement=requirement, run=run, needs=needs, phase=phase))
             return run
 
         return bind

@@ -184,9 +184,9 @@ class _Judge:
         asking.set(row.id)  # gather gave this check a context of its own
         trial = Trial(row, self._session)
         started_s = timing.now()
-        if self._session.target.safe and check.costly:
-            reason = "not measured: safe mode orders no work (--no-safe allows it)"
-            return Outcome(requirement=row.id, verdict=Verdict.UNTESTABLE, message=reason)
+        if self._session.target.claims.get(row.profile) is False:
+            message = f"the capabilities file disclaims {row.profile}"
+            return Outcome(requirement=row.id, verdict=Verdict.NOT_APPLICABLE, message=message)
         try:
             with self._session.ledger.check(row.id):
                 await check.run(trial)

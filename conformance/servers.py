@@ -48,8 +48,8 @@ def started(command: str) -> Iterator[str]:
     address = READY.search(line)
     if address is None:
         process.kill()
-        _, error = process.communicate()
-        raise DidNotStart(f"{command!r} named no address: {line.strip()!r} {error.strip()[-500:]}")
+        _, said = process.communicate()
+        raise DidNotStart(f"{command!r} named no address: {line.strip()!r} {said.strip()[-500:]}")
     drain = threading.Thread(target=process.stderr.read if process.stderr else str, daemon=True)
     drain.start()  # a full pipe would stop it
     try:

@@ -1,0 +1,135 @@
+"""Finds out what a target offers from a few cheap requests, most of them refusals; the answer is a capabilities file.
+
+A route that answers as if it were not there is absent. An option is offered when a submit that is wrong inside that
+option alone is refused; one that ignores the option accepts it (and makes one small task).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance.bodies import IMG2IMG, TXT2IMG, Body, img2img, txt2img
+from conformance.client import Says
+from conformance.errors import RouteGone
+from conformance.expect import refused_v3
+from conformance.session import Session
+from openapi.requirements import Profile
+
+FORMAT = 1
+
+OPTIONS: tuple[tuple[Profile, str, Body, Body], ...] = (
+    (Profile.V3_WEBHOOKS, TXT2IMG, {"webhook": {}}, {}),
+    (Profile.V3_NSFW, TXT2IMG, {"nsfw_detection_level": 9}, {}),
+    (Profile.V3_STORAGE, TXT2IMG, {"custom_storage": {"aws_s3": {}}}, {}),
+    (Profile.V3_CONTROL, IMG2IMG, {}, {"controlnet": {}}),
+)
+"""Profile, operation, and a wrong `extra` or `request` that only a server with that option refuses."""
+
+OF_OPERATION: dict[Profile, tuple[str, ...]] = {
+    Profile.V3_CORE: (TXT2IMG, "getTaskResult"),
+    Profile.V3_IMG2IMG: (IMG2IMG,),
+    Profile.V3_MODELS: ("listModels",),
+    Profile.V2_CORE: ("createTxt2imgTaskV2", "getProgressV2"),
+    Profile.V2_IMG2IMG: ("createImg2imgTaskV2", "getProgressV2"),
+}
+"""Profiles that need operations and nothing else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a target offers.
+
+    Attributes:
+        operations: by operation id.
+        profiles: by profile; one that could not be told is missing.
+        seen: what each answer rests on, by the same names.
+    """
+
+    operations: dict[str, bool] = field(default_factory=dict)
+    profiles: dict[str, bool] = field(default_factory=dict)
+    virtual_clock: bool = False
+    seen: dict[str, str] = field(default_factory=dict)
+
+    def as_file(self, url: str, when: str) -> str:
+        """The content of a capabilities file, with what it rests on as comments."""
+        lines = [
+            "# What the server offers. Edit it to claim more or less: what is claimed and absent is a violation,",
+            "# what is disclaimed is not judged. `novita-conformance run URL --capabilities FILE` reads it.",
+            f"format: {FORMAT}",
+            f"target: {url}",
+            f"probed: {when}",
+            f"virtual_clock: {_word(self.virtual_clock)}",
+        ]
+        for heading, found in (("operations", self.operations), ("profiles", self.profiles)):
+            lines.append(f"{heading}:")
+            lines += [f"  {name}: {_word(offered)}  # {self.seen[name]}" for name, offered in found.items()]
+        return "\n".join(lines) + "\n"
+
+
+def _word(value: bool) -> str:
+    return "true" if value else "false"
+
+
+async def probe(session: Session) -> Capabilities:
+    """What a target offers.
+
+    Raises:
+        Unreachable: nobody answers any more.
+    """
+    operations: dict[str, bool] = {}
+    seen: dict[str, str] = {}
+    for operation_id in session.document.operations:
+        gone = await session.gone(operation_id)
+        operations[operation_id] = gone is None
+        seen[operation_id] = f"status {gone.status}" if gone is not None else "answers"
+    profiles: dict[str, bool] = {}
+    for profile, needed in OF_OPERATION.items():
+        profiles[profile] = all(operations[operation_id] for operation_id in needed)
+        seen[profile] = "as its operations"
+    for profile, operation_id, extra, request in OPTIONS:
+        if operations[operation_id]:
+            profiles[profile], seen[profile] = await _option(session, operation_id, extra, request)
+    return Capabilities(operations=operations, profiles=profiles, virtual_clock=session.clock is not None, seen=seen)
+
+
+async def _option(session: Session, operation_id: str, extra: Body, request: Body) -> tuple[bool, str]:
+    make = txt2img if operation_id == TXT2IMG else img2img
+    body = make(await session.names(), extra or None, **request)
+    try:
+        answer = await session.ask(operation_id, body, says=Says.UNCHECKED, purpose="whether an option is offered")
+    except RouteGone as gone:
+        return False, str(gone)
+    refused, found = refused_v3(400, 422).judge(answer)
+    return refused, "a wrong value is refused" if refused else f"a wrong value gives {' '.join(found.split())[:60]}"
+
+
+class CapabilitiesError(ValueError):
+    """A capabilities file is not as it should be."""
+
+
+def claims_from(raw: Any, operations: Iterable[str]) -> dict[str, bool]:
+    """Claims by operation id and profile from the parsed content of a capabilities file.
+
+    Raises:
+        CapabilitiesError: with the place and what was expected there.
+    """
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        raise CapabilitiesError(f"expected a mapping with 'format: {FORMAT}' (novita-conformance probe writes one)")
+    known = {"operations": sorted(operations), "profiles": [str(profile) for profile in Profile]}
+    other = set(raw) - {"format", "target", "probed", "virtual_clock", *known}
+    if other:
+        raise CapabilitiesError(f"{min(map(str, other))!r} is not known; expected operations and profiles")
+    found: dict[str, bool] = {}
+    for heading, names in known.items():
+        section = raw.get(heading) or {}
+        if not isinstance(section, dict):
+            raise CapabilitiesError(f"{heading}: expected a mapping of names to true or false")
+        for name, offered in section.items():
+            if name not in names:
+                raise CapabilitiesError(f"{heading}.{name}: no such name; known are {', '.join(names)}")
+            if not isinstance(offered, bool):
+                raise CapabilitiesError(f"{heading}.{name}: expected true or false, got {offered!r}")
+            found[name] = offered
+    return found
