@@ -155,7 +155,12 @@ class _Judge:
                 self._settle(replace(outcome, verdict=Verdict.UNTESTABLE, message=message))
 
     async def _one(self, check: Check, gate: asyncio.Semaphore) -> None:
-        needed = [self._waiting[need] for need in check.needs if need in self._waiting]
+        # What a later phase decides cannot be waited for; the helpers that a check uses blame it all the same.
+        needed = [
+            self._waiting[need]
+            for need in check.needs
+            if need in self._waiting and self._registry[need].phase <= check.phase
+        ]
         if needed:
             for outcome in await asyncio.gather(*needed):
                 if not outcome.verdict.green:

@@ -341,6 +341,8 @@ class Session:
         entries = links(task.result, v2=task.v2)
         if not entries:
             blame = "V2-PROGRESS-007" if task.v2 else "V3-RESULT-013"
+            if not task.v2 and task.result.at("images", 0) is not MISSING:
+                blame = "V3-RESULT-014"  # there are entries, but none with a link
             raise Broken(blame, "links to pictures", task.result.brief(), task.numbers)
         return tuple([await self.picture(task, index, entry) for index, entry in enumerate(entries)])
 
