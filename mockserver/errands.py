@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from mockserver.core.clock import MAX_MS
 from mockserver.logs import log
+from mockserver.webhooks.under_way import GRACE_S
 
 if TYPE_CHECKING:
     from mockserver.world import Errand, World
@@ -59,8 +60,22 @@ class Errands:
             await asyncio.wait(running)
             self.wake(world)
 
-    async def advance(self, world: World, instant_ms: int) -> int:
+    async def calm_down(self, world: World) -> None:
+        """Waits until nothing of a world is under way but webhooks whose receivers are silent."""
+        while busy := [
+            task for task in self._running.get(world, ()) if task not in world.desk.under_way.not_worth_a_wait()
+        ]:
+            await asyncio.wait(busy, timeout=GRACE_S, return_when=asyncio.FIRST_COMPLETED)
+            self.wake(world)
+
+    async def advance(self, world: World, instant_ms: int, *, late: bool = False) -> int:
         """Moves a world's clock to an instant through all its errands; gives how many instants it stopped at.
+
+        Args:
+            world: whose clock.
+            instant_ms: where to.
+            late: a receiver that says nothing is not waited for: its attempt is cut off when the clock passes its
+                limit, and is still under way at the end when the limit lies beyond.
 
         Raises:
             ValueError: the clock cannot go there.
@@ -68,14 +83,17 @@ class Errands:
         if instant_ms > MAX_MS:
             world.clock.jump_to(instant_ms)  # says why it cannot, before anything has moved
         stops = 0
+        rest = self.calm_down if late else self.settle
         self.wake(world)
-        await self.settle(world)
-        while (next_ms := world.agenda.next_ms()) is not None and next_ms <= instant_ms and stops < MAX_STEPS:
-            world.clock.jump_to(next_ms)
+        await rest(world)
+        while (next_ms := _next_ms(world, late)) is not None and next_ms <= instant_ms and stops < MAX_STEPS:
+            world.clock.jump_to(max(next_ms, world.clock.now_ms()))
             stops += 1
+            if late:
+                world.desk.under_way.cut_off(next_ms)
             self.wake(world)
-            await self.settle(world)
-        world.clock.jump_to(instant_ms)
+            await rest(world)
+        world.clock.jump_to(max(instant_ms, world.clock.now_ms()) if late else instant_ms)
         self.wake(world)
         return stops
 
@@ -136,3 +154,9 @@ class Errands:
             log.exception("errand.failed", extra={"world": world.label})
         if log.isEnabledFor(logging.DEBUG):
             log.debug("errand.done", extra={"world": world.label, "errand": type(errand).__name__})
+
+
+def _next_ms(world: World, late: bool) -> int | None:
+    """The next instant at which a move of the clock has to stop."""
+    limit_ms = world.desk.under_way.next_limit_ms() if late else None
+    return min((one for one in (world.agenda.next_ms(), limit_ms) if one is not None), default=None)

@@ -59,20 +59,26 @@ async def _advance(call: Call) -> dict[str, Any]:
         raise ControlError(400, "body", "expected one of 'seconds' (a number) and 'duration' (text such as '90s')")
     try:
         by_ms = parse_duration_ms(body["seconds"] if "seconds" in body else body["duration"])
-        await _move_to(call, call.own.clock.now_ms() + by_ms)
+        await _move_to(call, call.own.clock.now_ms() + by_ms, late=body.get("under_way") == "late")
     except ValueError as error:
         raise ControlError(400, "clock", str(error)) from None
     return describe_clock(call.own)
 
 
-async def _move_to(call: Call, instant_ms: int) -> None:
+async def _move_to(call: Call, instant_ms: int, *, late: bool = False) -> None:
     """Moves the clock, and waits for the webhooks and uploads that fall due on the way.
+
+    Args:
+        call: whose clock.
+        instant_ms: where to.
+        late: receivers that say nothing are not waited for; see `Errands.advance`.
 
     Raises:
         ValueError: the clock cannot go there.
     """
-    await call.mock.errands.advance(call.own, instant_ms)
-    await call.mock.errands.settle(call.own)
+    errands = call.mock.errands
+    await errands.advance(call.own, instant_ms, late=late)
+    await (errands.calm_down if late else errands.settle)(call.own)
 
 
 async def _advance_to_next_event(call: Call) -> dict[str, Any]:
@@ -149,9 +155,15 @@ CLOCK_RESOURCES: tuple[Resource, ...] = (
         method="POST",
         path="/clock/advance",
         operation_id="advanceClock",
-        summary="Moves the clock forward by a duration.",
+        summary="Moves the clock forward by a duration; `under_way: late` waits for no silent webhook receiver.",
         handler=_advance,
-        body=closed({"seconds": {"type": "number", "minimum": 0}, "duration": _DURATION}),
+        body=closed(
+            {
+                "seconds": {"type": "number", "minimum": 0},
+                "duration": _DURATION,
+                "under_way": {"enum": ["wait", "late"], "default": "wait"},
+            }
+        ),
         answer=_ANSWER,
     ),
     Resource(

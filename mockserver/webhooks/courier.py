@@ -26,13 +26,14 @@ from mockserver.outbound.sender import LOOP_HEADER, ErrorKind, Outcome, Outgoing
 from mockserver.webhooks.delivery import ANSWER_BYTES, Attempt, Cause, Delivery, Origin, State, Try
 from mockserver.webhooks.event import event_body, event_payload
 from mockserver.webhooks.inbox import PATH
-from mockserver.webhooks.judging import findings_about
+from mockserver.webhooks.judging import findings_about, verdict
 from mockserver.webhooks.opposite import opposite
 from mockserver.webhooks.signature import Signer, SigningUnavailable
 
 if TYPE_CHECKING:
     from mockserver.core.task import Task
     from mockserver.mock import Mock
+    from mockserver.webhooks.under_way import Waiting
     from mockserver.world import World
 
 EARLY_TIMEOUT_S = 60.0
@@ -200,17 +201,12 @@ class Courier:
         """One POST, written down and judged."""
         delivery.busy += 1
         try:
-            async with self._lanes.turn(lane_of(delivery.url)):
-                settings, at_ms = world.settings.webhooks, world.clock.now_ms()
-                delivery.made += 1
-                number = delivery.made
-                headers = {"content-type": "application/json"}
-                try:
-                    if settings.secret is not None:
-                        headers |= self._signed(settings.secret, delivery.id, body)
-                    outcome = await self._outcome(world, delivery, headers, body, settings.timeout_ms / 1000)
-                except SigningUnavailable as error:
-                    outcome = Outcome(error=ErrorKind.INTERNAL, message=str(error), started_ms=self._mock.wall())
+            with world.desk.under_way.one() as waiting:
+                async with self._lanes.turn(lane_of(delivery.url)):
+                    at_ms = world.clock.now_ms()
+                    delivery.made += 1
+                    number = delivery.made
+                    headers, outcome = await self._answered(world, delivery, body, waiting)
         finally:
             delivery.busy -= 1
         attempt = Attempt(
@@ -236,6 +232,28 @@ class Courier:
         if world.desk.is_here(delivery):
             self._write_down(world, delivery, attempt, outcome)
         return attempt
+
+    async def _answered(
+        self, world: World, delivery: Delivery, body: bytes, waiting: Waiting
+    ) -> tuple[dict[str, str], Outcome]:
+        """The headers sent, and what came of it."""
+        settings = world.settings.webhooks
+        headers = {"content-type": "application/json"}
+        began, started_ms = asyncio.get_running_loop().time(), self._mock.wall()
+        try:
+            if settings.secret is not None:
+                headers |= self._signed(settings.secret, delivery.id, body)
+            async with waiting.until(world.clock.now_ms() + settings.timeout_ms):
+                return headers, await self._outcome(world, delivery, headers, body, settings.timeout_ms / 1000)
+        except SigningUnavailable as error:
+            return headers, Outcome(error=ErrorKind.INTERNAL, message=str(error), started_ms=started_ms)
+        except TimeoutError:  # the clock was moved beyond its time
+            return headers, Outcome(
+                error=ErrorKind.TIMEOUT,
+                message=f"no whole answer within {settings.timeout_ms / 1000:g} s of the world's clock",
+                started_ms=started_ms,
+                elapsed_ms=round((asyncio.get_running_loop().time() - began) * 1000),
+            )
 
     def _write_down(self, world: World, delivery: Delivery, attempt: Attempt, outcome: Outcome) -> None:
         """What an attempt means for its delivery, and for what is known of the receiver."""
@@ -347,19 +365,6 @@ class Courier:
         if self._signer is None or self._signer[0] != secret:
             self._signer = secret, Signer(secret)
         return self._signer[1].headers(id=id, instant_ms=self._mock.wall(), body=body)
-
-
-def verdict(outcome: Outcome) -> str:
-    """What came of an attempt, in words."""
-    if outcome.ok:
-        return f"taken: {outcome.status} in {outcome.elapsed_ms} ms"
-    if outcome.error is ErrorKind.TIMEOUT:
-        return f"too late: {outcome.message}"
-    if outcome.error is not None:
-        return f"{outcome.error.value}: {outcome.message}"
-    if outcome.status is not None and 300 <= outcome.status < 400:
-        return f"refused: {outcome.status}, and a redirect is not followed"
-    return f"refused: {outcome.status}"
 
 
 def altered(body: bytes, effect: Effect | None) -> bytes:

@@ -15,6 +15,7 @@ from mockserver.webhooks.bell import Bell
 from mockserver.webhooks.delivery import Attempt, Delivery, Origin, State, Try
 from mockserver.webhooks.inbox import Inbox
 from mockserver.webhooks.settings import MAX_DELIVERIES
+from mockserver.webhooks.under_way import UnderWay
 
 
 class Desk:
@@ -33,11 +34,12 @@ class Desk:
         epoch: how often it was cleared.
         inbox: takes events for tests without a receiver.
         bell: rung at every change.
+        under_way: attempts that are being made.
     """
 
     __slots__ = (
         "_by_id", "_by_task", "_ended", "_limit", "_seed", "bell", "epoch", "forgotten", "holding", "inbox", "made",
-        "redactor", "waiting",
+        "redactor", "under_way", "waiting",
     )  # fmt: skip
 
     def __init__(self, seed: int, redactor: Redactor, limit: int = MAX_DELIVERIES) -> None:
@@ -49,6 +51,7 @@ class Desk:
         self.redactor = redactor
         self.bell = Bell()
         self.inbox = Inbox(redactor)
+        self.under_way = UnderWay()
         self.waiting: list[Delivery] = []
         self.holding = False
         self.forgotten = 0

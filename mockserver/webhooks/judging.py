@@ -1,11 +1,11 @@
-"""What an attempt says about the receiver, as findings."""
+"""What an attempt says about the receiver: in words, and as findings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from mockserver.core.findings import Code, Finding
-from mockserver.outbound.sender import ErrorKind
+from mockserver.outbound.sender import ErrorKind, Outcome
 from mockserver.webhooks.delivery import Attempt
 
 ALLOWED_MS = 5_000
@@ -13,6 +13,19 @@ ALLOWED_MS = 5_000
 
 _RECEIVERS = frozenset({ErrorKind.CONNECT, ErrorKind.TLS, ErrorKind.RESET, ErrorKind.CLOSED, ErrorKind.PROTOCOL})
 """Errors that are the receiver's. A name without an address says more about where the mock runs than about it."""
+
+
+def verdict(outcome: Outcome) -> str:
+    """What came of an attempt, in words."""
+    if outcome.ok:
+        return f"taken: {outcome.status} in {outcome.elapsed_ms} ms"
+    if outcome.error is ErrorKind.TIMEOUT:
+        return f"too late: {outcome.message}"
+    if outcome.error is not None:
+        return f"{outcome.error.value}: {outcome.message}"
+    if outcome.status is not None and 300 <= outcome.status < 400:
+        return f"refused: {outcome.status}, and a redirect is not followed"
+    return f"refused: {outcome.status}"
 
 
 def findings_about(where: str, attempt: Attempt) -> Iterator[Finding]:

@@ -14,10 +14,10 @@ from mockserver.core.task import Delivery as HandOver
 from mockserver.core.task import Task, TaskType
 from mockserver.outbound.sender import ErrorKind, FakeSender, Outcome
 from mockserver.webhooks.bell import Bell
-from mockserver.webhooks.courier import verdict
 from mockserver.webhooks.delivery import KEPT_ATTEMPTS, Delivery, State, Try
 from mockserver.webhooks.desk import Desk
 from mockserver.webhooks.inbox import MAX_EVENTS, Inbox
+from mockserver.webhooks.judging import verdict
 from mockserver.webhooks.settings import WebhookSettings
 from tests.mockserver.outbound.receivers import hangs
 from tests.mockserver.webhooks.lab import Lab, until
