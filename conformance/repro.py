@@ -175,7 +175,7 @@ async def _reduced(session: Session, telling: Exchange, claim: Claim) -> Exchang
         tries += 1
         try:
             answer = await session.client.call(
-                telling.operation_id, smaller, says=Says.UNCHECKED, purpose="reducing a conversation"
+                telling.operation_id, smaller, says=Says.UNCHECKED, purpose=telling.purpose
             )
         except (CheckEnd, Unreachable):
             break
@@ -323,7 +323,7 @@ def _body_file(place: str, body: bytes) -> str:
         from base64 import encodebytes
 
         return _heredoc(f"base64 -d > {place}", encodebytes(body).decode())
-    return _heredoc(f'printf %s "$(cat)" > {place}', text)
+    return _heredoc(f"cat > {place}", text)
 
 
 def _heredoc(command: str, text: str) -> str:
