@@ -24,7 +24,8 @@ class Names:
 
     `checkpoint`, `vae`: `sd_name`; `checkpoint_in_api`: `sd_name_in_api`, which v2 takes (C27); `lora`, `embedding`:
     `sd_name_in_api`, and `lora_file`, `embedding_file` their `sd_name` with ending. All fit SD 1.5 but for those that
-    say sdxl. `other_*` is a second one of the kind.
+    say sdxl. `other_*` is a second one of the kind; `loras` and `embeddings` are all that `lora` and `embedding` could
+    have been.
     """
 
     checkpoint: str
@@ -38,6 +39,8 @@ class Names:
     lora_file: str = ""
     embedding: str = ""
     embedding_file: str = ""
+    loras: tuple[str, ...] = ()
+    embeddings: tuple[str, ...] = ()
     listed: bool = True
     """Whether the target's list told the checkpoint."""
 
@@ -67,7 +70,12 @@ def names_from(models: Iterable[Mapping[str, Any]], given: Mapping[str, str]) ->
         "embedding_file": _sd_name(_kind(sd15, "textualinversion")),
     }
     listed = bool(found["checkpoint"])
-    names = Names(**({name: text for name, text in found.items() if text} | _missing(found)), listed=listed)
+    texts = {name: text for name, text in found.items() if text} | _missing(found)
+    names = replace(
+        Names(**texts, listed=listed),
+        loras=_all_in_api(_kind(sd15, "lora")),
+        embeddings=_all_in_api(_kind(sd15, "textualinversion")),
+    )
     return replace(names, **dict(given))  # type: ignore[arg-type]  # the command line checks the names of fields
 
 
@@ -101,6 +109,10 @@ def _text(model: Mapping[str, Any], key: str) -> str:
 
 def _sd_name(models: Sequence[Mapping[str, Any]]) -> str:
     return _text(models[0], "sd_name") if models else ""
+
+
+def _all_in_api(models: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_in_api([model]) for model in models))
 
 
 def _in_api(models: Sequence[Mapping[str, Any]]) -> str:

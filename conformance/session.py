@@ -116,15 +116,21 @@ class Session:
             Broken: it was refused.
         """
 
-        async def make() -> Task:
-            answer = await self.ask(operation_id, body, says=says, purpose=purpose)
-            return self.task_of(operation_id, body, answer, blame=blame)
+        async def send() -> Exchange:
+            return await self.ask(operation_id, body, says=says, purpose=purpose)
 
         if self.target.safe and not self._cheap(operation_id, body):
             raise NotMeasured("not measured: safe mode orders one small task and no more (--no-safe allows it)")
         if fresh:
-            return await make()
-        return await self.once(f"submit {operation_id} {copy} {json.dumps(body, sort_keys=True)}", make)
+            return self.task_of(operation_id, body, await send(), blame=blame)
+        name = f"{operation_id} {copy} {json.dumps(body, sort_keys=True)}"
+        # The answer is shared, a refusal is not: whoever asked for the task blames what they rest on.
+        task = self.task_of(operation_id, body, await self.once(f"submit {name}", send), blame=blame)
+
+        async def share() -> Task:
+            return task
+
+        return await self.once(f"task {name}", share)
 
     def _cheap(self, operation_id: str, body: Body) -> bool:
         """Whether safe mode may send it: the smallest task, of which there is one, or a made-up event."""

@@ -25,6 +25,7 @@ class Target:
     Attributes:
         url: without a trailing slash.
         key, second_key: API keys of two accounts; "" for none.
+        wrong_key: a key that no account has. Servers for tests often take any key; this one they refuse.
         strict: insist on the documented reading.
         safe: send only what costs nothing, and one small task.
         timeout_s: how long one answer may take.
@@ -39,6 +40,7 @@ class Target:
     url: str
     key: str = field(repr=False)
     second_key: str = field(default="", repr=False)
+    wrong_key: str = "sk-mock-invalid"
     strict: bool = False
     safe: bool = False
     timeout_s: float = 10.0

@@ -103,6 +103,18 @@ class Trial:
         """Any other request; see `Client.request`."""
         return await self.session.client.request(method, url, **how)
 
+    async def submits(self) -> list[tuple[str, Body]]:
+        """The v3 submits that the target has, each with its smallest body.
+
+        Raises:
+            RouteGone: it has neither.
+        """
+        plain = ((bodies.TXT2IMG, await self.txt2img()), (bodies.IMG2IMG, await self.img2img()))
+        found = [(operation_id, body) for operation_id, body in plain if await self.exists(operation_id)]
+        if not found:
+            await self.ask(*plain[0])
+        return found
+
     async def exists(self, operation_id: str) -> bool:
         """Whether the target has the operation at all."""
         return await self.session.gone(operation_id) is None
@@ -147,11 +159,14 @@ class Trial:
             at: the one place that is wrong, as a path into the body.
             says: WRONG when not given, UNCHECKED for `raw`.
             statuses: of a v3 refusal, other than 400 alone.
-            may_accept: what a tolerated acceptance means, in words; "" when none is tolerated.
+            may_accept: what a tolerated acceptance means, in words; "" when none is tolerated. A body that may be
+                accepted asks for no work where the target allows that.
 
         Raises:
             Broken: it is accepted, or refused in another way.
         """
+        if may_accept and isinstance(body, dict):
+            body = await self.session.free(operation_id, body)
         said = says or (Says.UNCHECKED if raw is not None else Says.WRONG)
         answer = await self.session.ask(
             operation_id,
@@ -231,12 +246,15 @@ class Trial:
 
     # Judging ----------------------------------------------------------------------------------------------------------
 
-    def expect(self, answer: Exchange, *claims: Claim, blame: str = "", seen: tuple[int, ...] = ()) -> None:
+    def expect(
+        self, answer: Exchange, *claims: Claim, blame: str = "", seen: tuple[int, ...] = (), actual: str = ""
+    ) -> None:
         """Holds an answer to claims.
 
         Args:
             blame: another requirement than the one that is judged.
             seen: exchanges before it that belong to the story.
+            actual: what was found, where the check knows it better than a claim can say it.
 
         Raises:
             Broken: the first claim that does not hold.
@@ -245,7 +263,8 @@ class Trial:
             holds, found = claim.judge(answer)
             if not holds:
                 numbers = (*seen, answer.number)
-                raise Broken(blame or self.requirement.id, claim.words, found, numbers, ((answer.number, claim),))
+                said = actual or found
+                raise Broken(blame or self.requirement.id, claim.words, said, numbers, ((answer.number, claim),))
 
     def fail(self, expected: str, actual: str, *seen: Exchange | Task, blame: str = "") -> NoReturn:
         """Says that the requirement is broken.
