@@ -14,7 +14,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup run clients test fmt lint types generated generate check bench lint-openapi wheel lock clean
+.PHONY: help setup run clients test fmt lint types generated generate check conformance mutants bench lint-openapi wheel lock clean
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=python3.12] [PORT=4280] [ARGS='...']"
@@ -55,6 +55,7 @@ generate: $(SETUP) clients ## write the generated files again
 	$(BIN)/python docs/make_findings.py
 	$(BIN)/python docs/make_fault_table.py --write
 	$(BIN)/python docs/make_weaknesses.py --write
+	$(BIN)/python -m conformance.planning --write
 	$(BIN)/python -m tests.contract.documented_table --write
 
 generated: $(SETUP) ## look for generated files that are out of date
@@ -69,6 +70,13 @@ generated: $(SETUP) ## look for generated files that are out of date
 	$(BIN)/python -m tests.contract.documented_table --check
 
 check: lint types generated test ## everything that CI demands
+
+TARGET ?= http://127.0.0.1:$(PORT)
+conformance: $(SETUP) ## judge the server at TARGET (NOVITA_API_KEY=... make conformance TARGET=http://... ARGS='--strict')
+	$(BIN)/novita-conformance run $(TARGET) $(ARGS)
+
+mutants: $(SETUP) ## run every mutant against the suite and write the kill matrix (12 minutes)
+	$(BIN)/python -m conformance.mutants.matrix --write $(ARGS)
 
 bench: $(SETUP) ## compare speed with the limit and other mock servers (wrk; npm for the others); ARGS=--write keeps the table
 	$(BIN)/python -m benchmarks $(ARGS)
