@@ -1,0 +1,177 @@
+"""One whole run: from what was asked for to a report. The command line and the pytest plugin both start here.
+
+Whatever happens, a report comes out: of a run that was interrupted it holds what was decided until then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from conformance import SUITE_VERSION, timing
+from conformance.budget import Cost, Limits, cost_of
+from conformance.errors import Unreachable
+from conformance.events import Ending, Event, Exchanged, Listener, RunFinished, RunStarted
+from conformance.predicates import task_id_v3
+from conformance.redaction import redactor_for
+from conformance.report.model import Report, report_of
+from conformance.selection import Selection
+from conformance.target import Target
+from openapi.document import Document, load
+from openapi.requirements import Requirements, load_requirements
+
+if TYPE_CHECKING:
+    import httpx
+
+    from conformance.runner import Result
+
+MOST_SCRIPTS = 40
+"""Violations that get a reproduction script in one run."""
+SCRIPT_LIMITS = Limits(max_requests=1500, max_tasks=60, max_images=60, max_time_s=180.0)
+"""What making and trying these may cost; beside the limits of the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What was asked for.
+
+    Attributes:
+        seed: of everything that is drawn.
+        expected: reasons of expected failures by id.
+        repro: whether violations get a script.
+        fuzz: whether input is made up beyond the examples of the checks.
+        options: for the report; no secret among them.
+    """
+
+    target: Target
+    selection: Selection
+    limits: Limits = field(default_factory=Limits)
+    workers: int = 32
+    seed: int = 1
+    expected: Mapping[str, str] = field(default_factory=dict)
+    repro: bool = False
+    fuzz: bool = True
+    fuzz_examples: int = 20
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+def perform(
+    job: Job,
+    listeners: Iterable[Listener] = (),
+    transport: httpx.AsyncBaseTransport | None = None,
+    details: bool = True,
+) -> Report:
+    """Runs it to its end, whichever that is.
+
+    Args:
+        listeners: hear all events as they come, secrets included.
+        transport: in place of the network.
+        details: whether the report holds exchanges.
+    """
+    rows, document = load_requirements(), load()
+    events: list[Event] = []
+    heard = (events.append, *listeners)
+
+    def tell(event: Event) -> None:
+        for listener in heard:
+            listener(event)
+
+    started_s = timing.now()
+    tell(_started(job, document))
+    stopped, ending, spent = "", Ending.COMPLETE, None
+    try:
+        spent = asyncio.run(_decide(job, rows, document, tell, transport))
+    except KeyboardInterrupt:
+        stopped, ending = "interrupted", Ending.INTERRUPTED
+    except Unreachable as error:
+        stopped, ending = str(error), Ending.UNREACHABLE
+    except Exception as error:  # not a word on the target: what is known is reported, and that we broke
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        stopped = f"{type(error).__name__}: {error} ({place.name} in {place.filename.rpartition('/')[2]})"
+        ending = Ending.CRASHED
+    tell(RunFinished(spent=spent or spent_in(events), took_s=timing.now() - started_s, stopped=stopped, ending=ending))
+    return report_of(events, rows, document, redactor_for(job.target), details=details)
+
+
+def _started(job: Job, document: Document) -> RunStarted:
+    chosen = job.selection
+    return RunStarted(
+        target=job.target.url,
+        started_at=timing.utc(),
+        suite=SUITE_VERSION,
+        contract=document.version,
+        strict=job.target.strict,
+        seed=job.seed,
+        requirements=tuple(row.id for row in chosen.chosen),
+        left_out=dict(chosen.left_out),
+        options=dict(job.options),
+        safe=job.target.safe,
+        revision=chosen.revision,
+        profiles=chosen.profiles,
+        other_profiles=chosen.other_profiles,
+        not_scored=chosen.not_scored,
+        expected_failures=dict(job.expected),
+    )
+
+
+async def _decide(
+    job: Job,
+    rows: Requirements,
+    document: Document,
+    tell: Callable[[Event], None],
+    transport: httpx.AsyncBaseTransport | None,
+) -> Cost:
+    from conformance.registry import load_checks
+    from conformance.runner import Plan, run
+
+    plan = Plan(requirements=job.selection.chosen, limits=job.limits, workers=job.workers)
+    result = await run(job.target, plan, load_checks(), document, rows, (tell,), transport)
+    if job.repro and find_spec("conformance.repro"):
+        await _reproduce(job, rows, document, result, tell, transport)
+    return result.spent
+
+
+async def _reproduce(
+    job: Job,
+    rows: Requirements,
+    document: Document,
+    result: Result,
+    tell: Callable[[Event], None],
+    transport: httpx.AsyncBaseTransport | None,
+) -> None:
+    from conformance.opening import opened
+    from conformance.repro import reproduce
+    from conformance.verdict import Verdict
+
+    red = [outcome for outcome in result.outcomes.values() if outcome.verdict is Verdict.FAIL]
+    if not red:
+        return
+    async with opened(job.target, document, limits=SCRIPT_LIMITS, transport=transport) as session:
+        for outcome in red[:MOST_SCRIPTS]:
+            tell(await reproduce(session, rows[outcome.requirement], outcome, result.log))
+
+
+def spent_in(events: Iterable[Event]) -> Cost:
+    """What the exchanges of a run cost; for a run that did not come to its own sum."""
+    total = Cost()
+    for event in events:
+        if isinstance(event, Exchanged):
+            exchange = event.exchange
+            total += Cost(requests=1)
+            if exchange.method == "POST" and task_id_v3(exchange.json) is not None:
+                cost = cost_of(exchange.operation_id, _body(exchange.request_body))
+                total += Cost(tasks=cost.tasks, images=cost.images, usd=cost.usd)
+    return total
+
+
+def _body(data: bytes) -> object:
+    import json
+
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
