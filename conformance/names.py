@@ -70,7 +70,7 @@ def names_from(models: Iterable[Mapping[str, Any]], given: Mapping[str, str]) ->
         "embedding_file": _sd_name(_kind(sd15, "textualinversion")),
     }
     listed = bool(found["checkpoint"])
-    texts = {name: text for name, text in found.items() if text} | _missing(found)
+    texts: dict[str, Any] = {name: text for name, text in found.items() if text} | _missing(found)
     names = replace(
         Names(**texts, listed=listed),
         loras=_all_in_api(_kind(sd15, "lora")),
