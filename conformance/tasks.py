@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from conformance.predicates import has_type, task_id_v3
 from conformance.wire import MISSING, Exchange
 
 if TYPE_CHECKING:
@@ -123,3 +124,12 @@ def links(answer: Exchange, *, v2: bool) -> list[dict[str, Any]]:
     if v2:
         return [{"image_url": link} for link in entries if isinstance(link, str)]
     return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("image_url"), str)]
+
+
+def odd_acceptance_v2(answer: Exchange) -> str:
+    """Which requirement a v2 answer of 2xx breaks that is neither an acceptance nor a refusal; "" when it is one."""
+    code = answer.at("code")
+    if has_type(code, ["integer"]) and code != 0:
+        return ""
+    right = code == 0 and not isinstance(code, bool) and task_id_v3(answer.json) is not None
+    return "V2-SUBMIT-001" if right and answer.status != 200 else "V2-SUBMIT-002"

@@ -20,7 +20,7 @@ from conformance.bodies import Body
 from conformance.client import Key, Says, Streamed
 from conformance.errors import Broken, CheckEnd, NotApplicable, NotMeasured
 from conformance.expect import Claim, refused_v2, refused_v3
-from conformance.predicates import task_id_v3
+from conformance.predicates import has_type, task_id_v3
 from conformance.tasks import Picture, Task
 from conformance.wire import MISSING, Exchange
 
@@ -195,11 +195,19 @@ class Trial:
             return
         task_id = task_id_v3(answer.json)
         taken = answer.status is not None and 200 <= answer.status <= 299 and task_id is not None
+        if v2:
+            taken = taken and answer.at("code") == 0
         if taken and may_accept:
             self.tolerated(may_accept, answer)
             return
         blame = self.requirement.id
-        if not taken and answer.status is not None and 400 <= answer.status <= 499:
+        code = answer.at("code")
+        if v2 and answer.status == 200 and not (taken and code == 0):
+            if not has_type(code, ["integer"]):
+                blame = "V2-CODE-001"
+            elif code != 0:
+                blame = "V2-SUBMIT-003"  # an error, but with an id beside it
+        elif not taken and answer.status is not None and 400 <= answer.status <= 499:
             if v2:
                 blame = "V2-SUBMIT-001"
             elif task_id is not None:
