@@ -1,0 +1,326 @@
+"""The real tasks that checks of several areas look at together, so that few pictures tell much.
+
+Each function gives a `Story`: what is submitted, and as which of several equal ones. Equal stories are one task of the
+session. Comparisons of pictures all start from `seeded`, from which each other one departs in one thing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from conformance import timing
+from conformance.bodies import IMG2IMG, TXT2IMG, Body, changed
+from conformance.errors import Broken
+from conformance.tasks import Picture, Task, ended
+from conformance.wire import MISSING, Exchange
+
+if TYPE_CHECKING:
+    from conformance.trial import Trial
+
+SEED, OTHER_SEED = 1234567890, 0
+"""0 is a seed like any other, and the one that a careless reader takes for none."""
+ODD_SIZE = (203, 130)
+"""Neither square nor a multiple of 8: the contract asks for neither."""
+PAIR_SIZE = (200, 136)
+HIRES_SIZE = (192, 288)
+OTHER_PROMPT = "a blue square on a yellow wall"
+OTHER_SAMPLER = "DDIM"
+
+FIRST_LOOK_S, LOOKS, GROWTH = 0.05, 40, 1.15
+"""Steps of the virtual clock between looks at the watched task: some 90 seconds altogether, the first ones dense."""
+REAL_LOOK_S = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """A submit that several checks share.
+
+    Attributes:
+        copy: tells equal bodies apart that are to be tasks of their own.
+        blame: the requirement that is broken when the submit is refused; "" for the one of the plainest submit.
+    """
+
+    operation_id: str
+    body: Body
+    copy: int = 0
+    blame: str = ""
+
+    @property
+    def images(self) -> int:
+        """How many pictures it asks for."""
+        number: int = self.body["request"]["image_num"]
+        return number
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height asked for; those after the second pass where there is one."""
+        asked = self.body["request"]
+        last = asked.get("hires_fix")
+        return (last["target_width"], last["target_height"]) if last else (asked["width"], asked["height"])
+
+    @property
+    def format(self) -> str:
+        """The format asked for."""
+        found: str = self.body.get("extra", {}).get("response_image_type", "png")
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One answer to a question for a task that was accepted."""
+
+    story: Story
+    task: Task
+    answer: Exchange
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it shows the task's good end."""
+        return self.answer.at("task", "status") == "TASK_STATUS_SUCCEED"
+
+    @property
+    def finished(self) -> bool:
+        """Whether it shows an end."""
+        return ended(self.answer.at("task", "status"), v2=False)
+
+
+# What is submitted ----------------------------------------------------------------------------------------------------
+
+
+async def plain(t: Trial, copy: int = 0) -> Story:
+    """The smallest text to image; no seed."""
+    return Story(operation_id=TXT2IMG, body=await t.txt2img(), copy=copy)
+
+
+async def unasked(t: Trial) -> Story:
+    """The same once more, which nobody asks for until a later phase."""
+    return await plain(t, copy=1)
+
+
+async def plain_img2img(t: Trial) -> Story:
+    """The smallest image to image; no seed."""
+    return Story(operation_id=IMG2IMG, body=await t.img2img())
+
+
+async def pair(t: Trial) -> Story:
+    """Two pictures, wider than high, seed -1; first asked for in Phase.RETRIES, where it is watched closely."""
+    width, height = PAIR_SIZE
+    body = await t.txt2img(width=width, height=height, image_num=2, seed=-1)
+    return Story(operation_id=TXT2IMG, body=body, blame="V3-TXT2IMG-006")
+
+
+async def odd(t: Trial) -> Story:
+    """A size that only a server that takes sizes literally gives."""
+    width, height = ODD_SIZE
+    return Story(operation_id=TXT2IMG, body=await t.txt2img(width=width, height=height), blame="V3-IMAGE-002")
+
+
+async def seeded(t: Trial) -> Story:
+    """One picture of a given seed: what all comparisons start from."""
+    return Story(operation_id=TXT2IMG, body=await t.txt2img(seed=SEED))
+
+
+async def same_again(t: Trial) -> Story:
+    """Exactly the same request again."""
+    return replace(await seeded(t), copy=1)
+
+
+async def other_seed(t: Trial) -> Story:
+    """`seeded` with seed 0."""
+    return await _but(t, seed=OTHER_SEED)
+
+
+async def other_prompt(t: Trial) -> Story:
+    """`seeded` with another prompt."""
+    return await _but(t, prompt=OTHER_PROMPT)
+
+
+async def other_sampler(t: Trial) -> Story:
+    """`seeded` with another sampler."""
+    return replace(await _but(t, sampler_name=OTHER_SAMPLER), blame="V3-TXT2IMG-007")
+
+
+async def other_checkpoint(t: Trial) -> Story:
+    """`seeded` with another checkpoint of the same family."""
+    return replace(await _but(t, model_name=await t.named("other_checkpoint")), blame="V3-TXT2IMG-023")
+
+
+async def with_lora(t: Trial) -> Story:
+    """`seeded` with a LoRA."""
+    loras = [{"model_name": await t.named("lora"), "strength": 1}]
+    return replace(await _but(t, loras=loras), blame="V3-TXT2IMG-023")
+
+
+async def as_format(t: Trial, kind: str) -> Story:
+    """`seeded` in another format."""
+    return await with_extra(t, blame="V3-EXTRA-004", response_image_type=kind)
+
+
+async def hires(t: Trial) -> Story:
+    """A second pass to a larger size, higher than wide, seed -1."""
+    width, height = HIRES_SIZE
+    second = {"target_width": width, "target_height": height, "strength": 0.5}
+    body = await t.txt2img(width=128, height=192, seed=-1, hires_fix=second)
+    return Story(operation_id=TXT2IMG, body=body, blame="V3-TXT2IMG-007")
+
+
+async def transparent(t: Trial) -> Story:
+    """A transparent background, for which an SDXL checkpoint is needed (C46)."""
+    body = await t.txt2img(
+        {"response_image_type": "png"},
+        model_name=await t.named("checkpoint_sdxl"),
+        enable_transparent_background=True,
+        seed=SEED,
+    )
+    return Story(operation_id=TXT2IMG, body=body, blame="V3-TXT2IMG-027")
+
+
+async def detected(t: Trial, level: int | None = None) -> Story:
+    """`seeded` with detection of unsafe pictures."""
+    levels = {} if level is None else {"nsfw_detection_level": level}
+    return await with_extra(t, blame="V3-NSFW-005", enable_nsfw_detection=True, **levels)
+
+
+async def detected_img2img(t: Trial) -> Story:
+    """Image to image with detection."""
+    body = await t.img2img({"enable_nsfw_detection": True, "nsfw_detection_level": 1})
+    return Story(operation_id=IMG2IMG, body=body, blame="V3-NSFW-005")
+
+
+async def undetected(t: Trial) -> Story:
+    """A level with detection switched off, which is without effect (C51)."""
+    return await with_extra(t, blame="V3-NSFW-005", enable_nsfw_detection=False, nsfw_detection_level=2)
+
+
+async def with_extra(t: Trial, *, blame: str, **extra: object) -> Story:
+    """`seeded`, delivered in another way."""
+    return replace(await seeded(t), body={**(await seeded(t)).body, "extra": extra}, blame=blame)
+
+
+async def replayed(t: Trial, drawn: Story) -> Story:
+    """A story without seed, with the seed put in that was drawn for it."""
+    seed = seed_of(t, (await finished(t, drawn)).result)
+    return replace(drawn, body=changed(drawn.body, ("request", "seed"), seed))
+
+
+async def _but(t: Trial, **request: object) -> Story:
+    story = await seeded(t)
+    return replace(story, body={**story.body, "request": {**story.body["request"], **request}})
+
+
+# What becomes of it ---------------------------------------------------------------------------------------------------
+
+
+async def submitted(t: Trial, story: Story) -> Task:
+    """The task, whatever became of it so far."""
+    return await t.submitted(story.operation_id, story.body, copy=story.copy, blame=story.blame)
+
+
+async def finished(t: Trial, story: Story) -> Task:
+    """The task when it has ended well."""
+    return await t.session.finish(await submitted(t, story))
+
+
+async def pictures(t: Trial, story: Story) -> tuple[Picture, ...]:
+    """Its pictures."""
+    return await t.session.pictures(await submitted(t, story))
+
+
+async def picture(t: Trial, story: Story) -> Picture:
+    """Its first picture."""
+    return (await pictures(t, story))[0]
+
+
+async def both(t: Trial, one: Story, other: Story) -> tuple[Picture, Picture]:
+    """The first pictures of two stories, which are submitted at the same time."""
+    first, second = await asyncio.gather(picture(t, one), picture(t, other))
+    return first, second
+
+
+async def told(t: Trial, *which: Story) -> list[Told]:
+    """Every answer so far to a question for some tasks that have ended well, oldest first."""
+    tasks = await t.all(finished(t, story) for story in which)
+    return [
+        Told(story=story, task=task, answer=answer)
+        for story, task in zip(which, tasks, strict=True)
+        for answer in task.polls
+        if answer.status == 200
+    ]
+
+
+async def watched(t: Trial) -> tuple[Story, Task]:
+    """A task that was asked for densely from its submit to its end; for checks of Phase.RETRIES and later."""
+    return await t.once("the watched task", lambda: _watch(t))
+
+
+async def _watch(t: Trial) -> tuple[Story, Task]:
+    story = await pair(t)
+    try:
+        task = await submitted(t, story)
+    except Broken:
+        story = await plain(t, copy=2)  # any task will do
+        task = await submitted(t, story)
+    step_s = FIRST_LOOK_S
+    for _ in range(LOOKS):
+        answer = await t.session.poll(task)
+        if answer.status != 200 or ended(answer.at("task", "status"), v2=False):
+            break
+        if t.session.clock:
+            await t.session.clock.advance(step_s)
+            step_s *= GROWTH
+        else:
+            await timing.pause(REAL_LOOK_S)
+    return story, await t.session.finish(task)
+
+
+async def told_closely(t: Trial, *which: Story) -> list[Told]:
+    """Like `told`, with the watched task among them."""
+    story, task = await watched(t)
+    close = [Told(story=story, task=task, answer=answer) for answer in task.polls if answer.status == 200]
+    return [*close, *await told(t, *which)]
+
+
+# Reading answers ------------------------------------------------------------------------------------------------------
+
+
+def entries_of(t: Trial, answer: Exchange) -> list[object]:
+    """Entries of `images` of a task that succeeded.
+
+    Raises:
+        Broken: there is no array (V3-RESULT-012).
+    """
+    found = answer.at("images")
+    if not isinstance(found, list):
+        t.fail("an array images", f"images = {found!r}", answer, blame="V3-RESULT-012")
+    return found
+
+
+def seed_of(t: Trial, answer: Exchange) -> int:
+    """The seed that a result reports.
+
+    Raises:
+        Broken: it reports none (V3-RESULT-019), or not as digits (V3-RESULT-018).
+    """
+    found = answer.at("extra", "seed")
+    if found is MISSING:
+        t.fail("extra.seed", "a result without it", answer, blame="V3-RESULT-019")
+    text = str(found)
+    if isinstance(found, bool) or not isinstance(found, str | int) or not (text.isascii() and text.isdigit()):
+        t.fail("digits in extra.seed", f"extra.seed = {found!r}", answer, blame="V3-RESULT-018")
+    return int(text)
+
+
+def ttl_of(t: Trial, answer: Exchange, index: int = 0) -> int:
+    """Seconds that a link lives from this answer on.
+
+    Raises:
+        Broken: the answer does not say so as V3-RESULT-015 wants it.
+    """
+    found = answer.at("images", index, "image_url_ttl")
+    whole = isinstance(found, int) and not isinstance(found, bool) and found >= 0
+    if not whole and not (isinstance(found, str) and found.isascii() and found.isdigit()):
+        expected = "seconds, as an integer of at least 0 or as digits"
+        t.fail(expected, f"images[{index}].image_url_ttl = {found!r}", answer, blame="V3-RESULT-015")
+    return int(found)
