@@ -61,7 +61,7 @@ def _case(suite: ElementTree.Element, entry: Entry, report: Report) -> int:
             ElementTree.SubElement(case, "system-out").text = _clean(f"WARN {entry.actual or entry.message}")
         return _PASSED
     if not entry.counts:
-        why = entry.excuse and f"expected to fail: {entry.excuse}" or "not scored: newer than the revision"
+        why = (entry.excuse and f"expected to fail: {entry.excuse}") or "not scored: newer than the revision"
         ElementTree.SubElement(case, "skipped", message=_clean(f"{entry.verdict}, {why}"))
         return _LEFT_OUT
     kind = "error" if entry.verdict is Verdict.ERROR else "failure"

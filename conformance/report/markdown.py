@@ -11,7 +11,7 @@ _SHOWN = (Verdict.ERROR, Verdict.FAIL, Verdict.UNSTABLE)
 SIGNS = {
     Verdict.PASS: "✅",
     Verdict.WARN: "⚠️",
-    Verdict.NOT_APPLICABLE: "➖",
+    Verdict.NOT_APPLICABLE: "⚪",
     Verdict.UNSTABLE: "🔀",
     Verdict.BLOCKED: "⛔",
     Verdict.UNTESTABLE: "❔",
