@@ -122,6 +122,11 @@ class Inventory:
         return frozenset({reference, whole} & self.things)
 
 
+def aspect_of(keyword: str) -> Aspect | None:
+    """What a keyword of a schema states about a field; None for one that only gives it structure."""
+    return _ASPECTS.get(keyword)
+
+
 def shared(thing: str) -> str:
     """A reason or code without its operation; anything else as it is."""
     parts = thing.split(":")
