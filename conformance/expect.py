@@ -136,6 +136,12 @@ def between(
     )
 
 
+def not_null(path: str) -> Claim:
+    """Any value but null, or none at all."""
+    data = {"kind": "none-of", "path": path, "values": [None], "optional": True}
+    return Claim(words=f"{path} other than null", data=data)
+
+
 def count(path: str, number: int) -> Claim:
     """An array of so many elements."""
     return Claim(words=f"{number} elements in {path}", data={"kind": "count", "path": path, "count": number})

@@ -78,7 +78,7 @@ class Told:
     @property
     def succeeded(self) -> bool:
         """Whether it shows the task's good end."""
-        return self.answer.at("task", "status") == "TASK_STATUS_SUCCEED"
+        return bool(self.answer.at("task", "status") == "TASK_STATUS_SUCCEED")
 
     @property
     def finished(self) -> bool:
