@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 
 from conformance import timing
-from conformance.budget import Budget, cost_of
+from conformance.budget import Budget, Cost, cost_of
 from conformance.errors import HarnessError, Unreachable
 from conformance.ledger import Ledger
 from conformance.predicates import task_id_v3
@@ -176,6 +176,39 @@ class Client:
         return await self._send(
             method, whole, content, key=key, headers=headers, purpose=purpose, timeout_s=timeout_s, operation_id=""
         )
+
+    async def generated(
+        self,
+        operation_id: str,
+        method: str,
+        url: str,
+        *,
+        content: bytes | None,
+        headers: Mapping[str, str | None],
+        cost: Cost,
+        purpose: str,
+    ) -> Exchange:
+        """A request that a generator made: logged as a call of an operation, sent exactly as it is.
+
+        Args:
+            url: with the query; below the target's.
+            headers: all of them, the key too.
+            cost: what it costs if it is accepted.
+        """
+        self.budget.ask(cost)
+        exchange = await self._send(
+            method,
+            self.target.url + url,
+            content,
+            operation_id=operation_id,
+            key=Key.NONE,
+            headers=headers,
+            purpose=purpose,
+            timeout_s=None,
+        )
+        if cost.tasks and task_id_v3(exchange.json) is not None:
+            self.budget.accepted(cost)
+        return exchange
 
     async def _send(
         self,

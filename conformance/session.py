@@ -173,7 +173,7 @@ class Session:
             if answer.status != 429:
                 break
             if waited < RATE_LIMIT_WAITS:
-                await self._wait_out(answer)
+                await self.wait_out(answer)
         else:
             raise NotMeasured("the target answers 429; ask for less at once, or later (--workers, --only)")
         if answer.status in (404, 405, 410, 501) and answer.at("reason") not in ("TASK_NOT_FOUND", "MODEL_NOT_FOUND"):
@@ -182,7 +182,12 @@ class Session:
             raise Broken("V3-AUTH-001", "the key to be served", answer.brief(), (answer.number,))
         return answer
 
-    async def _wait_out(self, answer: Exchange) -> None:
+    async def wait_out(self, answer: Exchange) -> None:
+        """Waits until an answer 429 allows to ask again.
+
+        Raises:
+            NotMeasured: that would take longer than the user's patience.
+        """
         said = answer.headers.get("retry-after", "")
         seconds = min(float(said) if said.isdigit() else 60.0, 61.0)
         if self.clock:
