@@ -108,7 +108,9 @@ class Field:
         right = self._right() if good is None else good
         number = right if isinstance(right, int | float) and not isinstance(right, bool) else 1
         accepted = self.types | self.tolerated_types
-        values = {"string": _as_text(right), "boolean": True, "array": [right], "object": {}}
+        # A single entry where a list of them belongs is what clients get wrong.
+        entry = right[0] if isinstance(right, list) and right and isinstance(right[0], dict) else {}
+        values = {"string": _as_text(right), "boolean": True, "array": [right], "object": entry}
         if "integer" not in accepted and "number" not in accepted:
             values["integer"] = int(number)
         elif "number" not in accepted:

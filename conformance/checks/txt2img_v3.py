@@ -17,14 +17,19 @@ NON_ASCII = ("é", "图", "\N{DECIDUOUS TREE}")
 HIRES = {"target_width": 256, "target_height": 256, "strength": 0.5, "upscaler": "Latent"}
 
 
-def optional_values(names: Names) -> dict[str, Any]:
-    """A valid value for each optional field of the request that the target's models allow one for."""
+def optional_values(names: Names, stand_in: str = "") -> dict[str, Any]:
+    """A valid value for each optional field of the request.
+
+    Args:
+        stand_in: a name for models of which the target lists none; fields that would need it are left out when empty.
+    """
+    lora, embedding = names.lora or stand_in, names.embedding or stand_in
     found: dict[str, Any] = {
         "negative_prompt": "blurry",
-        "sd_vae": names.vae,
+        "sd_vae": names.vae or stand_in,
         "seed": 7,
-        "loras": [{"model_name": names.lora, "strength": 0.5}] if names.lora else None,
-        "embeddings": [{"model_name": names.embedding}] if names.embedding else None,
+        "loras": [{"model_name": lora, "strength": 0.5}] if lora else None,
+        "embeddings": [{"model_name": embedding}] if embedding else None,
         "clip_skip": 2,
         "hires_fix": HIRES,
         "refiner": {"switch_at": 0.5},
@@ -34,24 +39,13 @@ def optional_values(names: Names) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value not in ("", None)}
 
 
-async def holding(t: Trial, *fields: str) -> Body:
-    """The smallest body with some optional fields of the request set.
-
-    Raises:
-        NotMeasured: the target lists no model that one of them could name.
-    """
-    for field, kind in (("loras", "lora"), ("embeddings", "embedding"), ("sd_vae", "vae")):
-        if field in fields:
-            await t.named(kind)
-    values = optional_values(await t.names())
-    body = await t.txt2img()
-    # The refiner is one of SDXL.
-    sdxl = (
-        {"model_name": (await t.names()).checkpoint_sdxl or body["request"]["model_name"]}
-        if "refiner" in fields
-        else {}
-    )
-    body["request"] |= sdxl | {field: values[field] for field in fields}
+async def holding(t: Trial, *fields: str, stand_in: str = "") -> Body:
+    """The smallest body with some optional fields of the request set; see `optional_values`."""
+    names, body = await t.names(), await t.txt2img()
+    values = optional_values(names, stand_in)
+    if "refiner" in fields and names.checkpoint_sdxl:
+        body["request"]["model_name"] = names.checkpoint_sdxl  # it is the refiner of SDXL
+    body["request"] |= {field: values[field] for field in fields}
     return body
 
 
@@ -70,7 +64,8 @@ async def each_optional_field_may_be_set(t: Trial) -> None:
         t.branch(f"{name} was not tried, for the model list names none")
     tried = [str(name) for name in optional if name in values]
     together = [name for name in tried if name != "refiner"]
-    await t.all(t.accepted(TXT2IMG, await holding(t, *names)) for names in [*([name] for name in tried), together])
+    bodies = [await holding(t, *names) for names in [*([name] for name in tried), together]]
+    await t.all(t.accepted(TXT2IMG, body) for body in bodies)
 
 
 @area.check("V3-TXT2IMG-006")
@@ -99,9 +94,10 @@ def text_of(length: int) -> str:
     return (words * (length // len(words) + 1))[: length - 1] + "."
 
 
-def entries(names: Names, field: str, number: int) -> list[Body]:
+def entries(names: Names, field: str, number: int, stand_in: str = "") -> list[Body]:
     """So many entries of `loras` or `embeddings`, of different models where the target has as many."""
-    models = names.loras or (names.lora,) if field == "loras" else names.embeddings or (names.embedding,)
+    listed, one = (names.loras, names.lora) if field == "loras" else (names.embeddings, names.embedding)
+    models = listed or (one or stand_in,)
     chosen = [models[index % len(models)] for index in range(number)]
     return [{"model_name": name, **({"strength": 0.2} if field == "loras" else {})} for name in chosen]
 

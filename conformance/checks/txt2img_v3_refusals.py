@@ -29,7 +29,7 @@ def request(*path: str | int) -> Path:
 async def _base(t: Trial, field: Field) -> Body:
     """The smallest body that has a field, or that could have it where it is optional and at the top."""
     plain = await t.txt2img()
-    return plain if field.path[1] in plain["request"] else await holding(t, str(field.path[1]))
+    return plain if field.path[1] in plain["request"] else await holding(t, str(field.path[1]), stand_in=UNKNOWN_ENTRY)
 
 
 async def _refuse(t: Trial, name: str, *values: object) -> None:
@@ -124,7 +124,7 @@ async def loras_and_embeddings_are_five_at_most_and_whole(t: Trial) -> None:
     names, fields = await t.names(), await fields_of(t, TXT2IMG)
     for field in (fields["request.loras"], fields["request.embeddings"]):
         base = await _base(t, field)
-        await _refuse(t, field.name, entries(names, str(field.path[-1]), (field.max_items or 0) + 1))
+        await _refuse(t, field.name, entries(names, str(field.path[-1]), (field.max_items or 0) + 1, UNKNOWN_ENTRY))
         members = [one.path for one in fields.values() if one.required and one.path[:-2] == field.path]
         await t.all(t.refused(TXT2IMG, without(base, path), at=path) for path in members)
 
@@ -175,7 +175,7 @@ async def null_and_blanks_are_refused(t: Trial) -> None:
     plain, fields = await t.txt2img(), (await fields_of(t, TXT2IMG)).values()
     cases: list[tuple[Body, Path]] = []
     for field in fields:
-        if field.path[0] == "request" and field.tolerates_null:
+        if field.path[0] == "request" and field.tolerates_null and not field.required:
             base = await _base(t, field) if len(field.path) > 2 else plain
             cases.append((changed(base, field.path, None), field.path))
     for name, blank in (
@@ -205,7 +205,7 @@ async def unknown_further_models_are_refused(t: Trial) -> None:
         "sd_vae": UNKNOWN_MODEL,
     }
     for field, value in unknown.items():
-        body = await t.txt2img(**{field: value})
+        body = changed(await t.txt2img(), request(field), value)
         purpose = f"a submit whose {field} names no model"
         await t.refused(TXT2IMG, body, says=Says.MEANING, statuses=(400, 404), purpose=purpose)
 
@@ -234,7 +234,7 @@ async def loras_and_embeddings_are_not_named_by_their_files(t: Trial) -> None:
         t.not_applicable("the model list gives no LoRA and no embedding another name than its file")
     for field, file in differ:
         [entry] = entries(names, field, 1)
-        body = await t.txt2img(**{field: [{**entry, "model_name": file}]})
+        body = changed(await t.txt2img(), request(field), [{**entry, "model_name": file}])
         # A file's name is no model's name: the answer may be that of an unknown model.
         await t.refused(
             TXT2IMG,
