@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 
@@ -64,11 +66,12 @@ async def _clock(client: Client) -> VirtualClock | None:
     if answer.status != 200 or not isinstance(answer.at("now_ms"), int):
         return None
 
-    async def move(seconds: float) -> bool:
+    async def move(seconds: float, *, late: bool = False) -> bool:
+        how = {"seconds": round(seconds, 3), **({"under_way": "late"} if late else {})}
         moved = await client.request(
             "POST",
             f"{control}/clock/advance",
-            content=b'{"seconds": %s}' % str(round(seconds, 3)).encode(),
+            content=json.dumps(how).encode(),
             key=Key.OWN,
             headers={"Content-Type": "application/json"},
             purpose="moving the virtual clock",
@@ -76,4 +79,4 @@ async def _clock(client: Client) -> VirtualClock | None:
         )
         return moved.status == 200
 
-    return VirtualClock(send=move)
+    return VirtualClock(send=move, send_late=partial(move, late=True))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from conformance import timing
@@ -324,6 +325,26 @@ class Session:
             return await self.finish(task)
 
         return await self.once(f"watch {operation_id} {json.dumps(body, sort_keys=True)}", look)
+
+    async def pass_time(self, seconds: float, pause_s: float) -> None:
+        """Lets a little time pass for who waits for something to come.
+
+        Args:
+            seconds: of a virtual clock.
+            pause_s: real ones.
+        """
+        if self.clock:
+            await self._move(seconds, since=self._moves)
+        await timing.pause(pause_s)
+
+    @asynccontextmanager
+    async def alone_with_the_clock(self) -> AsyncIterator[VirtualClock | None]:
+        """The virtual clock, which nobody else moves during the block; who waits for it looks again afterwards."""
+        async with self._moving:
+            try:
+                yield self.clock
+            finally:
+                self._moves += 1
 
     async def _move(self, seconds: float, *, since: int) -> None:
         """Moves the clock once for all who wait; whoever finds it moved since its last look asks again first."""

@@ -30,12 +30,24 @@ class VirtualClock:
 
     Attributes:
         send: moves the clock by seconds; gives whether it did.
+        send_late: the same without waiting for receivers of webhooks that say nothing; None when the target cannot.
     """
 
     send: Callable[[float], Awaitable[bool]]
+    send_late: Callable[[float], Awaitable[bool]] | None = None
     moved_s: float = 0.0
 
-    async def advance(self, seconds: float) -> None:
-        """Moves it forward."""
-        if await self.send(seconds):
+    async def advance(self, seconds: float, *, late: bool = False) -> None:
+        """Moves it forward.
+
+        Args:
+            seconds: of the target's time.
+            late: receivers that have not answered when their time is over are not waited for, if the target can.
+        """
+        moved = False
+        if late and self.send_late is not None:
+            moved = await self.send_late(seconds)
+            if not moved:
+                self.send_late = None
+        if moved or await self.send(seconds):
             self.moved_s += seconds
