@@ -73,7 +73,7 @@ def write(report: Report) -> str:
     engine.filters["css"] = lambda verdict: f"v-{verdict.lower().replace('_', '-')}"
     engine.filters["operations"] = operations
     engine.filters["path"] = _path
-    return engine.get_template(TEMPLATE).render(**_context(report))
+    return engine.get_template(TEMPLATE).render(**_context(report)).lstrip()
 
 
 def _context(report: Report) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _context(report: Report) -> dict[str, Any]:
         "sections": [section for section in sections if section.entries],
         "all_operations": sorted({one for entry in report.entries for one in operations(entry)}),
         "Verdict": Verdict,
-        "loud": (Verdict.FAIL, Verdict.UNSTABLE, Verdict.ERROR),
+        "loud_verdicts": (Verdict.FAIL, Verdict.UNSTABLE, Verdict.ERROR),
     }
 
 

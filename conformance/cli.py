@@ -1,0 +1,92 @@
+"""The command line: which commands there are, and where each lives; a command's modules load when it is called.
+
+Exit codes: see `conformance.exit_codes`.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+
+import click
+
+from conformance.exit_codes import ExitCode
+
+ELSEWHERE = {
+    "run": "conformance.run_commands:run_command",
+    "list": "conformance.list_commands:list_command",
+    "explain": "conformance.list_commands:explain_command",
+    "compare": "conformance.report_commands:compare_command",
+    "matrix": "conformance.report_commands:matrix_command",
+    "probe": "conformance.probe_commands:probe",
+    "diff": "conformance.diff_commands:diff",
+    "mutant": "conformance.mutant_commands:mutant",
+}
+"""Commands by name, and where each is found."""
+
+EXTRA = ("h11", "hypothesis", "jinja2", "jsonschema", "rich", "schemathesis")
+"""What the extra brings."""
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands."""
+        del ctx
+        return [name for name, place in ELSEWHERE.items() if find_spec(place.partition(":")[0])]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command."""
+        del ctx
+        module, _, attribute = ELSEWHERE.get(cmd_name, "").partition(":")
+        if not module or not find_spec(module):
+            return None
+        try:
+            found: click.Command = getattr(import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if error.name and error.name.partition(".")[0] in EXTRA:
+                raise click.ClickException(
+                    f"{error.name} is missing; install the extra: pip install 'novita-mock[conformance]'"
+                ) from None
+            raise
+        return found
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    del param
+    if value:
+        from importlib.metadata import version
+
+        from conformance import SUITE_VERSION
+
+        click.echo(f"novita-conformance {version('novita-mock')} (suite {SUITE_VERSION})")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+def cli() -> None:
+    """Judge any server of the Novita AI image API by HTTP: which sentence of the contract holds, and which does not."""
+
+
+def main() -> None:
+    """The entry point. Ctrl-C ends with 130 wherever it comes."""
+    try:
+        cli(prog_name="novita-conformance", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(int(ExitCode.USAGE))
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("novita-conformance: interrupted", err=True)
+        sys.exit(int(ExitCode.INTERRUPTED))
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
