@@ -24,7 +24,7 @@ class InProcess(httpx.AsyncBaseTransport):
 
     def __init__(self, app: Proxy, origin: str) -> None:
         self._origin = httpx.URL(origin)
-        self._app = httpx.ASGITransport(app)  # type: ignore[arg-type]  # its own names for the same ASGI types
+        self._app = httpx.ASGITransport(app)
         self._network = httpx.AsyncHTTPTransport(trust_env=False)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -89,14 +89,11 @@ def serve(mutant: Mutant, upstream: str, document: Document, host: str, port: in
     """Serves a mutant until it is interrupted."""
     import uvicorn
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await proxy(scope, receive, send)
-
     async def run() -> None:
-        nonlocal proxy
         async with connections() as http:
-            proxy = Proxy(mutant, upstream, document, http)
-            await uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", lifespan="off")).serve()
+            proxy: Any = Proxy(mutant, upstream, document, http)  # uvicorn has names of its own for the same types
+            await uvicorn.Server(
+                uvicorn.Config(proxy, host=host, port=port, log_level="warning", lifespan="off")
+            ).serve()
 
-    proxy: Any = None
     asyncio.run(run())

@@ -1,0 +1,156 @@
+"""Runs the suite against one mutant and says whether the right check saw it, and whether it alone did."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from conformance import timing
+from conformance.budget import Limits
+from conformance.errors import Unreachable
+from conformance.mutants.serving import in_process
+from conformance.runner import Plan, run
+from conformance.target import Target
+from conformance.verdict import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from conformance.mutants.values import Mutant
+    from conformance.registry import Registry
+    from openapi.document import Document
+    from openapi.requirements import Requirements
+
+LONGEST_S = 90.0
+"""A run that takes longer is over: a mutant that makes the suite wait for ever is the suite's mistake."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What the suite said of one mutant.
+
+    Attributes:
+        verdict: of the requirement that the mutant breaks.
+        others: requirements that are worse than without the mutant, the broken one and what it blocks left out.
+        blocked: requirements that could not be decided because of the broken one.
+        message: what the broken requirement's check saw; "" when it saw nothing.
+        trouble: why there are no verdicts; "" when there are.
+    """
+
+    mutant: str
+    breaks: str
+    verdict: str = ""
+    killed: bool = False
+    others: dict[str, str] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+    message: str = ""
+    trouble: str = ""
+    took_s: float = 0.0
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing else was red, but what the mutant says it cannot help breaking."""
+        return set(self.others) <= set(self.also)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What all rulings share.
+
+    Attributes:
+        control: prefix of the upstream's control interface; "" for none.
+        again: whether a red check is tried once more, as in a usual run.
+    """
+
+    document: Document
+    rows: Requirements
+    registry: Registry
+    control: str = "/__mock"
+    strict: bool = False
+    again: bool = True
+
+
+async def outcomes(bench: Bench, mutant: Mutant, upstream: str, ids: Iterable[str] = ()) -> Mapping[str, Outcome]:
+    """Outcomes by requirement.
+
+    Args:
+        ids: only these; all that have a check when empty.
+
+    Raises:
+        TimeoutError: the run did not end.
+        Unreachable: the upstream does not answer.
+    """
+    only = set(ids)
+    chosen = tuple(row for row in bench.rows if row.id in bench.registry and (not only or row.id in only))
+    origin = f"http://{mutant.name}.localhost"
+    key = f"sk-mock-{mutant.name}"
+    target = Target(
+        url=origin,
+        key=key,
+        second_key=f"{key}-second",
+        control=bench.control,
+        strict=bench.strict,
+        names={},
+    )
+    plan = Plan(requirements=chosen, limits=Limits(max_time_s=LONGEST_S), again=bench.again)
+    async with in_process(mutant, upstream, bench.document, origin) as transport, asyncio.timeout(LONGEST_S * 1.2):
+        result = await run(target, plan, bench.registry, bench.document, bench.rows, transport=transport)
+    return result.outcomes
+
+
+def quick_ids(bench: Bench, mutant: Mutant) -> set[str]:
+    """The broken requirement, its neighbours of the same area and what they need."""
+    area = mutant.breaks.rpartition("-")[0]
+    found = {row.id for row in bench.rows if row.id in bench.registry and row.id.rpartition("-")[0] == area}
+    return found | {need for one in found for need in bench.registry[one].needs}
+
+
+async def ruling(
+    bench: Bench, mutant: Mutant, upstream: str, sound: Mapping[str, Verdict], ids: Iterable[str] = ()
+) -> Ruling:
+    """What the suite says of a mutant.
+
+    Args:
+        sound: verdicts on the same upstream without a defect.
+    """
+    started_s = timing.now()
+    try:
+        found = await outcomes(bench, mutant, upstream, ids)
+    except (TimeoutError, Unreachable) as error:
+        return Ruling(
+            mutant=mutant.name,
+            breaks=mutant.breaks,
+            trouble=f"{type(error).__name__}: {error}".rstrip(": "),
+            took_s=timing.now() - started_s,
+        )
+    broken = found.get(mutant.breaks)
+    verdict = broken.verdict if broken else None
+    return Ruling(
+        mutant=mutant.name,
+        breaks=mutant.breaks,
+        verdict=verdict.value if verdict else "no check",
+        killed=verdict is not None and _red(verdict, sound.get(mutant.breaks)),
+        others={
+            name: outcome.verdict.value
+            if outcome.verdict is not Verdict.BLOCKED
+            else f"BLOCKED by {outcome.blocked_by}"
+            for name, outcome in found.items()
+            if name != mutant.breaks and _worse(outcome, sound.get(name), mutant)
+        },
+        also=mutant.also,
+        blocked=tuple(name for name, one in found.items() if one.verdict is Verdict.BLOCKED),
+        message=f"expected {broken.expected}, got {broken.actual}" if broken and broken.expected else "",
+        took_s=timing.now() - started_s,
+    )
+
+
+def _red(verdict: Verdict, sound: Verdict | None) -> bool:
+    """FAIL, or WARN where a sound server gets none: how a SHOULD, or a tolerated way that was not there, is seen."""
+    return verdict is not sound and verdict in (Verdict.FAIL, Verdict.WARN)
+
+
+def _worse(outcome: Outcome, sound: Verdict | None, mutant: Mutant) -> bool:
+    if outcome.verdict is Verdict.BLOCKED:
+        return outcome.blocked_by not in (mutant.breaks, *mutant.also)
+    return outcome.verdict.rank > (sound or Verdict.PASS).rank and outcome.verdict is not Verdict.NOT_APPLICABLE
