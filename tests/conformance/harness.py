@@ -23,6 +23,7 @@ from conformance.verdict import Verdict
 from mockserver.app import create_app
 from mockserver.core.clock import ClockMode
 from mockserver.mock import Parts
+from mockserver.outbound.sender import FakeSender
 from mockserver.parts.wall import FakeWall
 from mockserver.settings import Settings
 from openapi.document import Document, load
@@ -45,6 +46,7 @@ def judge(
     strict: bool = False,
     transport: Wrapper | None = None,
     settings: Settings | None = None,
+    sends: bool = False,
     **target: Any,
 ) -> Result:
     """What the suite says of some requirements.
@@ -54,6 +56,7 @@ def judge(
         strict: of the judge and of the mock.
         transport: puts something between the suite and the mock, see `defect`.
         settings: of the mock, in place of a manual clock and `strict`.
+        sends: whether the mock's events go over the network, to the suite's receiver; else nobody hears of them.
         target: further fields of `Target`.
     """
     document, rows, registry = _contract()
@@ -61,7 +64,8 @@ def judge(
     chosen = tuple(row for row in rows if row.id in registry and row.id.startswith(wanted))
     assert chosen, f"no check is bound to any of {wanted}"
     mock = settings or Settings(clock=ClockMode.parse("manual"), strict=strict)
-    inner: httpx.AsyncBaseTransport = httpx.ASGITransport(create_app(document, mock, Parts(wall=FakeWall())))
+    parts = Parts(wall=FakeWall(), sender=None if sends else FakeSender())
+    inner: httpx.AsyncBaseTransport = httpx.ASGITransport(create_app(document, mock, parts))
     told: dict[str, Any] = {"key": KEY, "second_key": SECOND_KEY, "control": "/__mock", "strict": strict, **target}
     return asyncio.run(
         run(
