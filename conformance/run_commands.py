@@ -18,8 +18,17 @@ from conformance.redaction import redactor_for
 from conformance.run_options import RunCommand, job_of, run_flags
 
 
+EXIT_CODES = """\b
+Exit codes: 0 conformant, 1 a violation, 2 wrong usage, 3 target unreachable,
+4 inconclusive, 5 error of the suite, 130 interrupted.
+Where several apply: 130, then 3, 5, 1, 4."""
+
+
 @click.command(
-    "run", cls=RunCommand, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+    "run",
+    cls=RunCommand,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @run_flags
 def run_command(**options: Any) -> None:
