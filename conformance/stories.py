@@ -7,13 +7,14 @@ session. Comparisons of pictures all start from `seeded`, from which each other 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from conformance import timing
 from conformance.bodies import IMG2IMG, TXT2IMG, Body, changed
 from conformance.errors import Broken
-from conformance.tasks import Picture, Task, ended
+from conformance.tasks import Picture, Task, ended, status_of
 from conformance.wire import MISSING, Exchange
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 SEED, OTHER_SEED = 1234567890, 0
 """0 is a seed like any other, and the one that a careless reader takes for none."""
-ODD_SIZE = (203, 130)
-"""Neither square nor a multiple of 8: the contract asks for neither."""
+ODD_SIZES = ((203, 130), (141, 222), (171, 159))
+"""Neither square nor multiples of 8: the contract asks for neither. None is another one turned or rounded."""
+ODD_SEEDS = (70001, 80002, 90003)
 PAIR_SIZE = (200, 136)
 HIRES_SIZE = (192, 288)
 OTHER_PROMPT = "a blue square on a yellow wall"
@@ -111,10 +113,16 @@ async def pair(t: Trial) -> Story:
     return Story(operation_id=TXT2IMG, body=body, blame="V3-TXT2IMG-006")
 
 
-async def odd(t: Trial) -> Story:
-    """A size that only a server that takes sizes literally gives."""
-    width, height = ODD_SIZE
-    return Story(operation_id=TXT2IMG, body=await t.txt2img(width=width, height=height), blame="V3-IMAGE-002")
+async def burst(t: Trial) -> list[Story]:
+    """Tasks that are submitted at the same time, each with a size and a seed that no other one has."""
+    return [
+        Story(
+            operation_id=TXT2IMG,
+            body=await t.txt2img(width=width, height=height, seed=seed),
+            blame="V3-IMAGE-002",  # a server that takes some sizes only does not give what is asked for
+        )
+        for (width, height), seed in zip(ODD_SIZES, ODD_SEEDS, strict=True)
+    ]
 
 
 async def seeded(t: Trial) -> Story:
@@ -201,7 +209,7 @@ async def with_extra(t: Trial, *, blame: str, **extra: object) -> Story:
 
 async def replayed(t: Trial, drawn: Story) -> Story:
     """A story without seed, with the seed put in that was drawn for it."""
-    seed = seed_of(t, (await finished(t, drawn)).result)
+    seed = seed_of(t, end_of(await finished(t, drawn)))
     return replace(drawn, body=changed(drawn.body, ("request", "seed"), seed))
 
 
@@ -240,14 +248,26 @@ async def both(t: Trial, one: Story, other: Story) -> tuple[Picture, Picture]:
 
 
 async def told(t: Trial, *which: Story) -> list[Told]:
-    """Every answer so far to a question for some tasks that have ended well, oldest first."""
+    """Every answer about some tasks through the first one that shows their good end, oldest first.
+
+    What is answered after that is a matter of V3-LIFE-004 alone.
+    """
     tasks = await t.all(finished(t, story) for story in which)
-    return [
-        Told(story=story, task=task, answer=answer)
-        for story, task in zip(which, tasks, strict=True)
-        for answer in task.polls
-        if answer.status == 200
-    ]
+    return [one for story, task in zip(which, tasks, strict=True) for one in _until_the_end(story, task)]
+
+
+def _until_the_end(story: Story, task: Task) -> Iterator[Told]:
+    for answer in task.polls:
+        if answer.status == 200:
+            one = Told(story=story, task=task, answer=answer)
+            yield one
+            if one.finished:
+                return
+
+
+def end_of(task: Task) -> Exchange:
+    """The answer that showed the end of a task that was waited for; later ones may follow it in `polls`."""
+    return next(answer for answer in task.polls if ended(status_of(answer, v2=False), v2=False))
 
 
 async def watched(t: Trial) -> tuple[Story, Task]:
@@ -278,8 +298,7 @@ async def _watch(t: Trial) -> tuple[Story, Task]:
 async def told_closely(t: Trial, *which: Story) -> list[Told]:
     """Like `told`, with the watched task among them."""
     story, task = await watched(t)
-    close = [Told(story=story, task=task, answer=answer) for answer in task.polls if answer.status == 200]
-    return [*close, *await told(t, *which)]
+    return [*_until_the_end(story, task), *await told(t, *which)]
 
 
 # Reading answers ------------------------------------------------------------------------------------------------------

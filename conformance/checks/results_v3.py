@@ -59,7 +59,7 @@ async def an_own_task_is_answered_with_200_and_an_object(t: Trial) -> None:
             if again.status == 200:  # it is the header that is missed
                 t.expect(answer, status(200), blame="V3-RESULT-004", seen=(task.submit.number,))
         t.expect(answer, status(200), json_body("object"), seen=(task.submit.number,))
-        t.expect((await stories.finished(t, story)).result, status(200), json_body("object"))
+        t.expect(stories.end_of(await stories.finished(t, story)), status(200), json_body("object"))
 
 
 @area.check("V3-RESULT-002")
@@ -218,7 +218,7 @@ async def the_seed_is_a_string_of_digits(t: Trial) -> None:
 async def a_seed_in_the_request_is_reported_unchanged(t: Trial) -> None:
     asked = [await stories.seeded(t), await stories.other_seed(t)]
     drawn = await stories.plain_img2img(t)
-    if (await stories.finished(t, drawn)).result.at("extra", "seed") is not MISSING:
+    if stories.end_of(await stories.finished(t, drawn)).at("extra", "seed") is not MISSING:
         asked.append(await stories.replayed(t, drawn))
     for told in await ends(t, *asked):
         wanted, found = told.story.body["request"]["seed"], stories.seed_of(t, told.answer)
@@ -232,10 +232,11 @@ async def each_task_draws_a_seed_of_its_own(t: Trial) -> None:
     minus = [await stories.pair(t), await stories.hires(t)]
     for which, words in ((without, "without seed"), (minus, "with seed -1")):
         tasks = await t.all(stories.finished(t, story) for story in which)
-        if any(task.result.at("extra", "seed") is MISSING for task in tasks):
+        answers = [stories.end_of(task) for task in tasks]
+        if any(answer.at("extra", "seed") is MISSING for answer in answers):
             t.branch("the seed that was drawn is not reported")
             continue
-        seeds = [stories.seed_of(t, task.result) for task in tasks]
+        seeds = [stories.seed_of(t, answer) for answer in answers]
         if len(set(seeds)) < len(seeds):
             t.fail(f"another seed for each task {words}", f"seeds {', '.join(map(str, seeds))}", *tasks)
 

@@ -1,0 +1,109 @@
+"""What becomes of links and results as time passes: asked once for all checks that want to know.
+
+Needs a virtual clock of the target, or links so short-lived that they can be waited for. Others may move the clock at
+the same time, so that what was seen before the end of a link counts only if the clock says that it was before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conformance import stories, timing
+from conformance.errors import NotMeasured
+from conformance.tasks import Picture, Task, links
+
+if TYPE_CHECKING:
+    from conformance.session import Session
+    from conformance.trial import Trial
+    from conformance.wire import Exchange
+
+EARLY = 0.9
+"""The part of its life after which a link is tried: late enough to show one that dies early."""
+LATE_S = 60.0
+"""Virtual seconds after its end when a link must be dead; clocks of two machines differ by less."""
+LATE_REAL_S = 1.5
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aged:
+    """What time did to links.
+
+    Attributes:
+        early: for each link the picture that it gave at first, and the answer shortly before its end.
+        late: the same, after its end.
+        still_readable: tasks and their results shortly before the end of their links.
+        answer: the result that held the links.
+    """
+
+    ttl_s: int
+    answer: Exchange
+    early: tuple[tuple[Picture, Exchange], ...] = ()
+    late: tuple[tuple[Picture, Exchange], ...] = ()
+    still_readable: tuple[tuple[Task, Exchange], ...] = ()
+
+
+async def aged(t: Trial) -> Aged:
+    """What became of the links of plain tasks; for checks of Phase.EXPIRY.
+
+    Raises:
+        NotMeasured: there is no clock to move and the links live too long.
+    """
+    return await t.once("aged links", lambda: _age(t))
+
+
+async def _age(t: Trial) -> Aged:
+    story = await stories.plain(t)
+    pictures, task = await stories.pictures(t, story), await stories.finished(t, story)
+    time = _Time(t.session)
+    for _ in range(TRIES):
+        answer = await t.session.poll(task)
+        if answer.status != 200:
+            t.fail("a result that can still be read", answer.brief(), task, blame="V3-LIFE-004")
+        ttl_s, start_s = stories.ttl_of(t, answer), time.passed()
+        if ttl_s == 0:
+            return Aged(ttl_s=0, answer=answer)  # it is not stated (C3)
+        time.can_wait(ttl_s)
+        held = [str(entry["image_url"]) for entry in links(answer, v2=False)]
+        await time.wait(EARLY * ttl_s)
+        early = [await t.session.fetch(link) for link in held]
+        readable = await t.session.poll(task)
+        if time.passed() - start_s < ttl_s:
+            break
+    else:
+        raise NotMeasured("the clock was moved too far by others to see a link shortly before its end")
+    await time.wait(ttl_s - (time.passed() - start_s) + time.late_s)
+    late = [await t.session.fetch(link) for link in held]
+    return Aged(
+        ttl_s=ttl_s,
+        answer=answer,
+        early=tuple(zip(pictures, early, strict=False)),
+        late=tuple(zip(pictures, late, strict=False)),
+        still_readable=((task, readable),),
+    )
+
+
+class _Time:
+    """The target's virtual clock, or the real one for short waits."""
+
+    def __init__(self, session: Session) -> None:
+        self._clock = session.clock
+        self._patience_s = session.target.patience_s
+        self.late_s = LATE_S if self._clock else LATE_REAL_S
+
+    def passed(self) -> float:
+        """Seconds; only differences mean something."""
+        return self._clock.moved_s if self._clock else timing.now()
+
+    def can_wait(self, seconds: float) -> None:
+        """Raises unless so long a wait is possible."""
+        if self._clock is None and seconds > self._patience_s:
+            raise NotMeasured(f"links live for {seconds:g} s: needs a virtual clock (--clock), or more --patience")
+
+    async def wait(self, seconds: float) -> None:
+        """Lets time pass."""
+        if self._clock:
+            await self._clock.advance(max(seconds, 0.0))
+        else:
+            await timing.pause(max(seconds, 0.0))
