@@ -6,6 +6,7 @@ Exit codes: see `conformance.exit_codes`.
 from __future__ import annotations
 
 import sys
+import traceback
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -90,3 +91,6 @@ def main() -> None:
         sys.exit(int(ExitCode.INTERRUPTED))
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
+    except Exception:  # Python would exit with 1, which means that a server is at fault
+        traceback.print_exc()
+        sys.exit(int(ExitCode.HARNESS_ERROR))

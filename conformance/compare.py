@@ -40,7 +40,10 @@ class Comparison:
 
 def compare(before: Written, after: Written) -> Comparison:
     """What changed from one report to another."""
-    worse, better, other, same = [], [], [], 0
+    worse: list[Change] = []
+    better: list[Change] = []
+    other: list[Change] = []
+    same = 0
     for one in dict.fromkeys([*before.requirements, *after.requirements]):
         change = Change(id=one, before=before.requirements.get(one), after=after.requirements.get(one))
         if change.before and change.after and change.before.verdict is change.after.verdict:

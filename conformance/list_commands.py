@@ -100,7 +100,7 @@ def _check(row: Requirement) -> list[str]:
     said = " ".join((check.run.__doc__ or "").split())
     lines = [f"Check: {getattr(check.run, '__name__', 'check')} in {check.run.__module__}"]
     lines += _wrapped("  ", said) if said else []
-    lines.append(f"  phase {check.phase.name.lower()}, {'left out' if check.costly else 'run'} in safe mode")
+    lines.append(f"  phase {check.phase.name.lower()}")
     if check.needs:
         lines.append(f"  not judged while one of these is broken: {', '.join(check.needs)}")
     return lines

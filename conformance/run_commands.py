@@ -17,7 +17,6 @@ from conformance.job import Job, perform
 from conformance.redaction import redactor_for
 from conformance.run_options import RunCommand, job_of, run_flags
 
-
 EXIT_CODES = """\b
 Exit codes: 0 conformant, 1 a violation, 2 wrong usage, 3 target unreachable,
 4 inconclusive, 5 error of the suite, 130 interrupted.

@@ -35,7 +35,8 @@ def flag(*declarations: str, **attributes: Any) -> Decorator:
     """A `click.option` that also reads NOVITA_CONFORMANCE_<FLAG>, unless `envvar` says otherwise."""
     long = next(text for text in declarations if text.startswith("--")).partition("/")[0]
     variable = f"{ENV_PREFIX}_{long.removeprefix('--').replace('-', '_').upper()}"
-    return click.option(*declarations, **{"envvar": variable, "show_default": True, **attributes})
+    shown = attributes.get("default") not in (None, "")
+    return click.option(*declarations, **{"envvar": variable, "show_default": shown, **attributes})
 
 
 class RunCommand(click.Command):
