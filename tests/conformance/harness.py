@@ -66,7 +66,14 @@ def judge(
     mock = settings or Settings(clock=ClockMode.parse("manual"), strict=strict)
     parts = Parts(wall=FakeWall(), sender=None if sends else FakeSender())
     inner: httpx.AsyncBaseTransport = httpx.ASGITransport(create_app(document, mock, parts))
-    told: dict[str, Any] = {"key": KEY, "second_key": SECOND_KEY, "control": "/__mock", "strict": strict, **target}
+    told: dict[str, Any] = {
+        "key": KEY,
+        "second_key": SECOND_KEY,
+        "control": "/__mock",
+        "strict": strict,
+        "webhook_host": "127.0.0.1",  # the mock is no server with an address, but it runs here
+        **target,
+    }
     return asyncio.run(
         run(
             Target(url=URL, **told),
