@@ -170,26 +170,19 @@ async def a_model_named_by_its_file_is_refused(t: Trial) -> None:
         cases.append(await t.img2img(embeddings=[{"model_name": names.embedding_file}]))
     if not cases:
         t.not_measured("the model list names no LoRA or embedding whose file has another name than the model")
-    for case in cases:
-        await t.refused(
-            IMG2IMG,
-            await t.session.free(IMG2IMG, case),
-            says=Says.MEANING,
-            may_accept="it is read as the model of that file",
-            purpose="a submit that names a model by its file",
-        )
+    meant = "it is read as the model of that file"
+    await t.all(
+        t.refused(IMG2IMG, case, says=Says.MEANING, may_accept=meant, purpose="a submit that names a model by its file")
+        for case in cases
+    )
 
 
 # Shared with other checks --------------------------------------------------------------------------------------------
 
 
 async def refuse_all(t: Trial, cases: Iterable[tuple[Path, Body]], *, may_accept: str = "") -> None:
-    """Each body is refused; its path leads to the one place that is wrong.
-
-    What may be accepted asks for no work where that is possible.
-    """
-    ready = [(at, await t.session.free(IMG2IMG, body) if may_accept else body) for at, body in cases]
-    await t.all(t.refused(IMG2IMG, body, at=at, may_accept=may_accept) for at, body in ready)
+    """Each body is refused; its path leads to the one place that is wrong."""
+    await t.all(t.refused(IMG2IMG, body, at=at, may_accept=may_accept) for at, body in cases)
 
 
 async def refuse_values(t: Trial, at: Path, values: Iterable[object]) -> None:
