@@ -69,6 +69,7 @@ def _measure_in_process(results: report.Results) -> None:
         "job": lambda: results.job_ms.update(inprocess.job_ms()),
         "pictures": lambda: results.render_ms.update(inprocess.render_ms()),
         "1,000 long tasks": lambda: results.thousand.update(inprocess.thousand_tasks_s()),
+        "idle fault plan": lambda: results.idle_plan.update(inprocess.idle_plan_ratio()),
         "full task store": lambda: setattr(results, "full_store_ratio", inprocess.full_store_ratio()),
         "100,000 finished tasks": lambda: results.memory_mb.update(inprocess.finished_tasks_mb()),
     }

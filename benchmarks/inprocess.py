@@ -197,6 +197,36 @@ def full_store_ratio(tasks: int = 20_000) -> float:
     return asyncio.run(run())
 
 
+def idle_plan_ratio(rounds: int = 30, calls: int = 200) -> dict[str, float]:
+    """Rate of submits and of polls with an idle fault plan over the rate without one, the two taking turns.
+
+    The best round of each counts: whatever else the machine does makes a round slower, never faster.
+    """
+    from mockserver.scenarios import load
+    from mockserver.settings import Settings
+
+    scenario = load(ROOT / "benchmarks" / "idle-plan.yaml")
+    clients = {"plain": Client(_app(Settings())), "armed": Client(_app(Settings(scenario=scenario)))}
+    best: dict[tuple[str, str], float] = {}
+
+    async def run() -> None:
+        tasks = {name: await client.submit(seed=1) for name, client in clients.items()}
+        for _ in range(rounds):
+            for name, client in clients.items():
+                begun = time.perf_counter()
+                for number in range(calls):
+                    await client.submit(seed=number)
+                submitted = time.perf_counter()
+                for _ in range(calls):
+                    await client.call("GET", "/v3/async/task-result", f"task_id={tasks[name]}")
+                polled = time.perf_counter()
+                for operation, took in (("submit", submitted - begun), ("poll", polled - submitted)):
+                    best[operation, name] = min(took, best.get((operation, name), took))
+
+    asyncio.run(run())
+    return {operation: best[operation, "plain"] / best[operation, "armed"] for operation in ("submit", "poll")}
+
+
 def finished_tasks_mb(count: int = 100_000) -> dict[str, float]:
     """Memory of a process that holds finished tasks, measured in a process of its own.
 
