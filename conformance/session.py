@@ -33,7 +33,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
 SHORT_DEADLINE_S = 5.0
 """Real seconds for further tasks once one did not end at all."""
 CLOSE_LOOKS, CLOSE_STEP_S = 60, 0.1
-"""How often a watched task is looked at, and how far a virtual clock is moved between two looks."""
+"""How often a watched task is looked at, and how far a virtual clock is moved between two looks while it is at work."""
 RATE_LIMIT_WAITS = 3
 
 
@@ -282,6 +282,7 @@ class Session:
 
     async def _finish(self, task: Task) -> Task:
         started_s, wait_s, step_s = timing.now(), FIRST_PAUSE_S, 2.0
+        seen_before = len(task.polls)
         while True:
             moves = self._moves
             answer = await self.poll(task)
@@ -289,7 +290,7 @@ class Session:
             if ended(status, v2=task.v2):
                 break
             late_s = min(self.target.task_timeout_s, SHORT_DEADLINE_S if self._one_never_ended else 1e9)
-            if timing.now() - started_s > late_s or (self.clock and len(task.polls) > MOST_VIRTUAL_POLLS):
+            if timing.now() - started_s > late_s or (self.clock and len(task.polls) - seen_before > MOST_VIRTUAL_POLLS):
                 self._one_never_ended = True
                 self._never_ended(task, answer, timing.now() - started_s)
             if self.clock:
@@ -318,9 +319,10 @@ class Session:
                 task = await self.submit(operation_id, body, blame=blame, purpose="a valid submit")
                 for _ in range(CLOSE_LOOKS):
                     answer = await self.poll(task)
-                    if ended(self._status(task, answer), v2=task.v2):
+                    status = self._status(task, answer)
+                    if ended(status, v2=task.v2):
                         break
-                    await self.clock.advance(CLOSE_STEP_S)
+                    await self.clock.advance(_close_step(task, answer, status))
                     self._moves += 1
             return await self.finish(task)
 
@@ -447,3 +449,10 @@ class Session:
             return await self.once("refusal", look)
         except CheckEnd:
             return 400
+
+
+def _close_step(task: Task, answer: Exchange, status: object) -> float:
+    """Seconds of a virtual clock after which a watched task is worth another look: half of its rest while it waits."""
+    rest = answer.at("data", "eta_relative") if task.v2 else answer.at("task", "eta")
+    waits = status in (0, "TASK_STATUS_QUEUED")
+    return max(CLOSE_STEP_S, float(rest) / 2) if waits and has_type(rest, ["number"]) else CLOSE_STEP_S
