@@ -53,7 +53,8 @@ class Redactor:
                 self._rules.append((re.compile(rf"{head}[\w.-]*|[\w.-]*{tail}", re.IGNORECASE), f"<{name}, altered>"))
 
     def text(self, text: str) -> str:
-        """The same text without secrets."""
+        """The same text without secrets; half a surrogate pair, which no file can hold, is spelled out."""
+        text = text.encode("utf-8", "backslashreplace").decode()
         for pattern, name in self._rules:
             text = pattern.sub(name, text)
         text = _LINK.sub(r"\1<hidden>", text)

@@ -70,7 +70,9 @@ class Live:
         self._total = len(event.requirements)
         mode = f"{'strict' if event.strict else 'lenient'}{', safe mode' if event.safe else ''}"
         self._console.print(
-            f"{self._total} requirements, revision {event.revision}, {mode}: {event.target}", markup=False
+            f"{self._total} requirements, revision {event.revision}, {mode}: {event.target}",
+            markup=False,
+            soft_wrap=True,
         )
         if self._console.is_terminal:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -91,7 +93,8 @@ class Live:
             self._bar.update(self._task, completed=len(self._verdicts), description=self._tally())
         elif self._now() - self._told_s >= EVERY_S:
             self._told_s = self._now()
-            self._console.print(f"{len(self._verdicts)} of {self._total}: {self._tally()}", markup=False)
+            line = f"{len(self._verdicts)} of {self._total}: {self._tally()}"
+            self._console.print(line, markup=False, soft_wrap=True)
 
     def _tally(self) -> str:
         counted = Counter(self._verdicts.values())
