@@ -1,0 +1,281 @@
+"""GET /v3/model: what a list holds, its filters, and its pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from conformance import listing
+from conformance.bodies import MODELS
+from conformance.client import Key, Says
+from conformance.expect import json_body, matches, one_of, status, typed
+from conformance.listing import Listing, Model, kind_of, name_of
+from conformance.registry import Area
+from conformance.trial import Trial
+from conformance.wire import MISSING, Exchange
+from openapi.document import Reading
+
+area = Area()
+
+UNKNOWN_TEXT = "zz-no-model-has-this-in-its-name-zz"
+ENDINGS = r"\.(safetensors|ckpt|pt|pth|bin)"
+OF_002 = {("id",), ("name",), ("sd_name",), ("status",), ("type",), ("type", "name")}
+"""Places in a model that V3-MODEL-002 judges."""
+BOOLEANS = ("filter.is_sdxl", "filter.is_inpainting")
+SMALL = 2
+
+
+def words_of(t: Trial, parameter: str) -> list[str]:
+    """The documented words of a parameter."""
+    whole = t.document.rendered(Reading.DOCUMENTED)
+    parameters = whole["paths"][t.document.operations[MODELS].path]["get"]["parameters"]
+    schema = next(one["schema"] for one in parameters if one["name"] == parameter)
+    schema = whole["components"]["schemas"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    words: list[str] = schema["enum"]
+    return words
+
+
+async def by_kind(t: Trial) -> dict[str, Listing]:
+    """The first models of each documented kind."""
+    kinds = words_of(t, "filter.types")
+    return {kind: await listing.listing(t, ("filter.types", kind), most=2) for kind in kinds}
+
+
+async def everything(t: Trial) -> list[Exchange]:
+    """The first pages of the list, and of each kind."""
+    found = [*(await listing.listing(t)).pages]
+    for one in (await by_kind(t)).values():
+        found += one.pages
+    return found
+
+
+@area.check("V3-MODEL-001")
+async def a_call_is_answered_with_a_list(t: Trial) -> None:
+    for query in ((), (("filter.query", UNKNOWN_TEXT),), (("filter.visibility", "private"),)):
+        answer = await listing.raw(t, *query)
+        t.expect(answer, status(200), json_body("object"), typed("models", "array"))
+
+
+@area.check("V3-MODEL-002")
+async def each_model_has_the_fields_that_clients_need(t: Trial) -> None:
+    for page in await everything(t):
+        t.expect(
+            page,
+            typed("models[]", "object"),
+            typed("models[].sd_name", "string", filled=True),
+            typed("models[].name", "string"),
+            typed("models[].id", "integer"),
+            one_of("models[].status", 0, 1),
+            typed("models[].type", "object"),
+            typed("models[].type.name", "string", filled=True),
+        )
+
+
+@area.check("V3-MODEL-003")
+async def the_other_fields_have_their_types(t: Trial) -> None:
+    validator = t.document.response_validator(MODELS, 200)
+    for page in await everything(t):
+        for problem in validator.problems(page.json):
+            if problem.path[:1] == ("models",) and len(problem.path) > 2 and problem.path[2:] not in OF_002:
+                where = ".".join(map(str, problem.path))
+                t.fail("documented types", f"{where}: {problem.message}", page)
+        for field in ("download_url", "cover_url"):
+            t.expect(
+                page, matches(f"models[].{field}", r"[A-Za-z][A-Za-z0-9+.-]*:\S+", f"{field} as a URL", optional=True)
+            )
+
+
+@area.check("V3-MODEL-004")
+async def the_name_for_requests(t: Trial) -> None:
+    kinds = await by_kind(t)
+    for kind in ("checkpoint", "lora"):
+        for page in kinds[kind].pages:
+            for model in listing.models_of(page):
+                name, told = model.get("sd_name"), model.get("sd_name_in_api", MISSING)
+                if told is MISSING or not isinstance(name, str):
+                    continue
+                wanted = name if kind == "checkpoint" else re.sub(ENDINGS + "$", "", name)
+                if told != wanted:
+                    t.fail(f"sd_name_in_api {wanted} of the {kind} {name}", f"{told!r}", page)
+
+
+@area.check("V3-MODEL-005")
+async def a_filter_by_kind_lists_that_kind_only(t: Trial) -> None:
+    kinds = await by_kind(t)
+    for kind, found in kinds.items():
+        allowed = ("lora", "locon") if kind == "lora" else (kind,)
+        for page in found.pages:
+            t.expect(page, typed("models[].type.name", "string"), blame="V3-MODEL-002")
+            t.expect(page, one_of("models[].type.name", *allowed))
+    if kinds["lora"].whole:
+        locons = {name_of(model) for model in (await listing.listing(t)).models if kind_of(model) == "locon"}
+        if missing := sorted(locons - kinds["lora"].names):
+            t.fail("models of the kind locon among those of lora", f"a list without {missing[0]}", *kinds["lora"].pages)
+
+
+@area.check("V3-MODEL-006")
+async def several_kinds_may_be_named(t: Trial) -> None:
+    found = {kind: one for kind, one in (await by_kind(t)).items() if one.models and one.whole and len(one.pages) == 1}
+    two = sorted(found, key=lambda kind: len(found[kind].models))[:2]
+    if len(two) < 2 or sum(len(found[kind].models) for kind in two) > listing.LIMIT:
+        t.not_measured("the target lists no two kinds that would fit on one page")
+    query = [("filter.types", kind) for kind in two]
+    answer = await listing.raw(t, *query, ("pagination.limit", str(listing.LIMIT)), says=Says.LENIENT)
+    t.expect(answer, status(200), typed("models", "array"))
+    wanted = found[two[0]].names | found[two[1]].names
+    _same_names(t, wanted, set(map(name_of, listing.models_of(answer))), f"the models of {' and '.join(two)}", answer)
+
+
+def _same_names(t: Trial, wanted: set[str], found: set[str], words: str, *seen: Exchange) -> None:
+    if missing := sorted(wanted - found):
+        t.fail(f"{words}: {len(wanted)}", f"{len(found)}, among which {missing[0]} is missing", *seen)
+    if surplus := sorted(found - wanted):
+        t.fail(f"{words}: {len(wanted)}", f"{len(found)}, among them {surplus[0]}", *seen)
+
+
+@area.check("V3-MODEL-007")
+async def private_models_are_not_public(t: Trial) -> None:
+    private = await listing.listing(t, ("filter.visibility", "private"))
+    public = await listing.listing(t, ("filter.visibility", "public"))
+    if both := sorted(private.names & public.names):
+        t.fail("no model in both lists", f"{both[0]} in both", private.pages[0], public.pages[0])
+    t.branch(f"{len(private.models)} private models")
+
+
+@area.check("V3-MODEL-008")
+async def a_filter_by_origin_lists_that_origin_only(t: Trial) -> None:
+    for source in words_of(t, "filter.source"):
+        for page in (await listing.listing(t, ("filter.source", source), most=2)).pages:
+            t.expect(page, one_of("models[].source", source, optional=True))
+
+
+@area.check("V3-MODEL-009")
+async def a_filter_by_family_lists_that_family_only(t: Trial) -> None:
+    await _only(t, "filter.is_sdxl", True, listing.is_sdxl, "SDXL models only")
+    await _only(t, "filter.is_sdxl", False, listing.is_sdxl, "no SDXL model")
+
+
+async def _only(t: Trial, name: str, value: bool, told: Callable[[Model], bool | None], words: str) -> None:
+    for page in (await listing.listing(t, (name, str(value).lower()), most=2)).pages:
+        for model in listing.models_of(page):
+            if told(model) is (not value):
+                t.fail(words, f"{name_of(model)} among them", page)
+
+
+@area.check("V3-MODEL-010")
+async def a_filter_for_inpainting(t: Trial) -> None:
+    name = "filter.is_inpainting"
+    await _only(t, name, True, listing.is_inpainting, "models made for inpainting only")
+    plain, off = await listing.listing(t), await listing.listing(t, (name, "false"))
+    words = "with false the models of a call without the filter"
+    _same_names(t, plain.names, off.names, words, plain.pages[0], off.pages[0])
+
+
+@area.check("V3-MODEL-011")
+async def booleans_in_other_words(t: Trial) -> None:
+    limit = ("pagination.limit", str(listing.LIMIT))
+    for name in BOOLEANS:
+        right = {value: (await listing.page(t, (name, value), limit)) for value in ("true", "false")}
+        for word, value in (("1", "true"), ("0", "false"), ("True", "true"), ("False", "false")):
+            answer = await listing.raw(t, (name, word), limit, says=Says.LENIENT)
+            t.expect(answer, status(200, 400))
+            if answer.status == 400:
+                t.branch(f"{word} is refused")
+                continue
+            names = [set(map(name_of, listing.models_of(one))) for one in (right[value], answer)]
+            _same_names(t, names[0], names[1], f"with {name}={word} the models of {value}", right[value], answer)
+            t.branch(f"{word} is understood")
+
+
+@area.check("V3-MODEL-012")
+async def a_text_is_looked_for(t: Trial) -> None:
+    first = (await listing.listing(t)).models
+    known = [model for model in first if isinstance(model.get("sd_name"), str) and model["sd_name"]]
+    if not known:
+        t.not_measured("the target lists no model whose name could be looked for")
+    for model in {name_of(one): one for one in (known[0], known[len(known) // 2], known[-1])}.values():
+        name = model["sd_name"]
+        page = await listing.page(t, ("filter.query", name), ("pagination.limit", str(listing.LIMIT)))
+        t.expect(page, typed("models", "array"))
+        if name not in {one.get("sd_name") for one in listing.models_of(page)}:
+            t.fail(f"{name}, whose whole sd_name was asked for", "a list without it", page)
+        _all_with(t, page, name)
+    tags = [tag for model in known for tag in model.get("tags") or [] if isinstance(tag, str) and tag]
+    for text in (known[0]["sd_name"][:5], *tags[:1], UNKNOWN_TEXT):
+        page = await listing.page(t, ("filter.query", text), ("pagination.limit", str(listing.LIMIT)))
+        _all_with(t, page, text)
+
+
+def _all_with(t: Trial, page: Exchange, text: str) -> None:
+    for model in listing.models_of(page):
+        if not any(text.lower() in one for one in listing.texts_of(model)):
+            t.fail(f"{text!r} in sd_name, name or a tag of each model", f"{name_of(model)}", page)
+
+
+@area.check("V3-MODEL-013")
+async def a_page_holds_no_more_than_its_limit(t: Trial) -> None:
+    for limit in (1, SMALL, 100):
+        page = await listing.page(t, ("pagination.limit", str(limit)), blame=t.requirement.id)
+        found = len(listing.models_of(page))
+        if found > limit:
+            t.fail(f"at most {limit} models", f"{found}", page)
+
+
+@area.check("V3-MODEL-014")
+async def a_limit_out_of_range_is_refused(t: Trial) -> None:
+    for limit in ("0", "101", "many"):
+        answer = await listing.raw(t, ("pagination.limit", limit), says=Says.WRONG)
+        t.expect(answer, status(400, 200))
+        if answer.status == 200:
+            t.tolerated(f"pagination.limit={limit} is answered with status 200", answer)
+
+
+@area.check("V3-MODEL-015")
+async def following_cursors_lists_each_model_once(t: Trial) -> None:
+    whole = await listing.listing(t)
+    _once_each(t, whole)
+    fitting = {kind: one for kind, one in (await by_kind(t)).items() if one.whole and len(one.pages) == 1}
+    kind = min(
+        (kind for kind, one in fitting.items() if len(one.models) > SMALL),
+        key=lambda kind: len(fitting[kind].models),
+        default="",
+    )
+    if not kind and not whole.whole:
+        t.not_measured("the target's list has no part that is short enough to be followed to its end")
+    if kind:
+        wanted = fitting[kind].names
+        most = len(wanted) // SMALL + 2  # one more than full pages need, which may be empty
+        small = await listing.listing(t, ("filter.types", kind), limit=SMALL, most=most)
+        if not small.whole:
+            cursor = listing.cursor_after(small.pages[-1])
+            t.fail(f"an end after {len(wanted)} models", f"next_cursor {cursor!r} after {most} pages", small.pages[-1])
+        _once_each(t, small)
+        _same_names(t, wanted, small.names, f"all models of the kind {kind} on small pages", *small.pages)
+    t.branch("the last page has " + _cursor_words(whole if whole.whole else fitting[kind]))
+
+
+def _once_each(t: Trial, found: Listing) -> None:
+    if again := listing.twice(found.models):
+        t.fail("each model once", f"{again[0]} twice", *found.pages)
+
+
+def _cursor_words(found: Listing) -> str:
+    return "no next_cursor" if listing.cursor_after(found.pages[-1]) is MISSING else "an empty next_cursor"
+
+
+@area.check("V3-MODEL-016")
+async def a_cursor_may_be_made_up_from_an_offset(t: Trial) -> None:
+    first = [name_of(model) for model in (await listing.listing(t)).models][: listing.LIMIT]
+    for offset in (0, 1, 3):
+        query = (("pagination.limit", str(SMALL)), ("pagination.cursor", f"c_{offset}"))
+        answer = await listing.raw(t, *query)
+        t.expect(answer, status(200), typed("models", "array"))
+        wanted, found = first[offset : offset + SMALL], [name_of(model) for model in listing.models_of(answer)]
+        if found != wanted:
+            t.fail(f"models from offset {offset}: {', '.join(wanted)}", ", ".join(found) or "none", answer)
+
+
+@area.check("V3-MODEL-017")
+async def the_path_with_a_plural_does_not_exist(t: Trial) -> None:
+    answer = await t.request("GET", "/v3/models", key=Key.OWN, purpose="the path that two pages name by mistake")
+    t.expect(answer, status(404))
