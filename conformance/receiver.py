@@ -140,6 +140,11 @@ class Inbox:
                     await self._news.wait()
         return holds()
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether somebody waits for an answer that never comes."""
+        return any(attempt.reply.hangs and not attempt.left for attempt in self.attempts)
+
     def changed(self) -> None:
         """Wakes whoever waits."""
         self._news.set()
