@@ -211,6 +211,12 @@ async def seeded(t: Trial, *, seed: int = 7, weight: float | None = 1, copy: int
     return await _ordered(t, TXT2IMG_V2, parts, watched=seed == 7 and weight == 1 and not copy, copy=copy)
 
 
+async def hires(t: Trial) -> Task:
+    """A task whose second pass is to reach a size of its own."""
+    sizes = {"enable_hr": True, "hr_scale": 1, "hr_resize_x": 192, "hr_resize_y": 160}
+    return await _ordered(t, TXT2IMG_V2, {"V2-TXT2IMG-002": sizes})
+
+
 async def fitted(t: Trial, mode: int) -> Task:
     """Image to image that changes almost nothing, from a source picture of another shape."""
     parts: dict[str, Body] = {

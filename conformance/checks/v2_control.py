@@ -27,6 +27,7 @@ area = Area()
 PLAIN = ("V2-TXT2IMG-001",)
 UNITS, FIRST = "controlnet_units", ("controlnet_units", 0)
 NEEDED = ("model", "weight", "input_image", "module")
+NO_LISTS: tuple[object, ...] = ("text", 1, True)
 WRONG_WORDS: tuple[tuple[str, object], ...] = (
     ("model", "canny"),
     ("model", "control_v11p_sd15_Canny"),
@@ -92,8 +93,8 @@ async def every_word_of_the_lists_is_accepted(t: Trial) -> None:
 async def other_json_types_are_refused(t: Trial) -> None:
     for operation_id in await both(t):
         base = {**await free(t, operation_id), UNITS: [full_unit()]}
-        cases: list[tuple[tuple[str | int, ...], object]] = [((UNITS,), value) for value in ("text", 1, True)]
-        cases += [(FIRST, value) for value in ("text", 1, True, [])]
+        cases: list[tuple[tuple[str | int, ...], object]] = [((UNITS,), value) for value in NO_LISTS]
+        cases += [(FIRST, value) for value in (*NO_LISTS, [])]
         for name, field in (await _fields(t, operation_id)).items():
             cases += [((*FIRST, name), value) for value in field.wrong_types()]
         await t.all(t.refused(operation_id, changed(base, at, value), at=at) for at, value in cases)

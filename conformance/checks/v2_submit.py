@@ -42,7 +42,7 @@ EXTRA_VALUES: tuple[Body, ...] = (
 # The envelope ---------------------------------------------------------------------------------------------------------
 
 
-async def _errors(t: Trial) -> None:
+async def ask_for_errors(t: Trial) -> None:
     """Asks for some errors of every kind; whoever judges answers finds them in the wire log."""
     for operation_id in await both(t):
         good = await free(t, operation_id)
@@ -66,7 +66,7 @@ async def answers(t: Trial) -> list[Exchange]:
 @area.check("V2-SUBMIT-001", phase=Phase.LAST)
 async def every_answer_of_v2_has_status_200(t: Trial) -> None:
     await t.submitted(TXT2IMG_V2, await t.txt2img_v2())
-    await _errors(t)
+    await ask_for_errors(t)
     for answer in await answers(t):
         if answer.status not in LATER_STATUS and answer.sent_bytes < LARGE:
             t.expect(answer, status(200))
@@ -81,7 +81,7 @@ async def an_accepted_submit_has_code_0_and_a_task_id(t: Trial) -> None:
 
 @area.check("V2-SUBMIT-003", phase=Phase.LAST)
 async def an_error_has_a_message_and_no_data(t: Trial) -> None:
-    await _errors(t)
+    await ask_for_errors(t)
     for answer in await answers(t):
         code = answer.at("code")
         if answer.status == 200 and isinstance(code, int) and code != 0:
