@@ -103,12 +103,13 @@ def odd_values(free: Body) -> Iterator[tuple[str, bytes]]:
     }
     for what, string in strings.items():
         yield f"{what} as prompt", text.replace(prompt, string, 1).encode()
-        yield f"{what} as checkpoint", _with(free, "model_name", string)
+    for what in ("a lone surrogate", "a NUL escape", "a format string"):
+        yield f"{what} as checkpoint", _with(free, "model_name", strings[what])
     numbers = ("1e400", "-1e400", "9" * 400, "-0", "0.1e-400", "1" + "0" * 30, "-1" + "0" * 30, "9223372036854775808")
-    for number in numbers:
-        for name in ("width", "image_num", "steps", "guidance_scale", "seed"):
-            if not (name == "image_num" and number == "-0"):
-                yield f"{number[:24]} as {name}", _with(free, name, number)
+    fields = ("width", "steps", "guidance_scale", "seed", "image_num")
+    for index, number in enumerate(numbers):
+        for name in (fields[index % 4], fields[(index + 2) % 4 + 1]):
+            yield f"{number[:24]} as {name}", _with(free, name, number)
     whole = text[:-1]
     yield "the key request twice", f'{whole}, "request": {json.dumps(free["request"])}}}'.encode()
     yield "the key request twice, empty at last", f'{whole}, "request": {{}}}}'.encode()
@@ -124,11 +125,10 @@ def _with(body: Body, name: str, token: str) -> bytes:
 
 def strange_requests(free: Body) -> list[Strange]:
     """All of them; `free` is a valid v3 submit that asks for no work."""
-    found = [
-        Strange(what=what, operation_id=operation_id, raw=raw)
-        for operation_id in (TXT2IMG, TXT2IMG_V2)
-        for what, raw in no_json().items()
-    ]
+    texts = no_json()
+    found = [Strange(what=what, operation_id=TXT2IMG, raw=raw) for what, raw in texts.items()]
+    for_v2 = list(texts.items())[::3]  # one reader of JSON serves both versions as a rule; a sample is enough
+    found += [Strange(what=what, operation_id=TXT2IMG_V2, raw=raw) for what, raw in for_v2]
     found += [Strange(what=what, operation_id=TXT2IMG, raw=raw) for what, raw in odd_values(free)]
     found += [Strange(what="an open brace", operation_id=IMG2IMG_V2, raw=b"{")]
     found += _content_types()
@@ -178,7 +178,7 @@ def _queries() -> Iterator[Strange]:
     for cursor in ("", "c_", "c_-1", "c_" + "9" * 400, "no cursor", "\0", "'", "%", "🙂", "=" * 2000):
         yield Strange(what=f"a cursor {cursor[:8]!r}", operation_id=MODELS, params=(("pagination.cursor", cursor),))
     for name in ("filter.types", "filter.query", "filter.visibility", "filter.is_inpainting", "filter.is_sdxl"):
-        for value in ("", "\0", "[", "(((((", "%_", "🙂", "a" * 4000, "null"):
+        for value in ("", "\0", "(((%_🙂", "a" * 4000):
             yield Strange(what=f"{name} = {value[:8]!r}", operation_id=MODELS, params=((name, value),))
     many = tuple((f"name{number}", "x") for number in range(500))
     yield Strange(what="five hundred parameters", operation_id=MODELS, params=many)
@@ -200,8 +200,8 @@ def _addresses() -> Iterator[Strange]:
         "/%f0%9f%99%82",
     ):
         yield Strange(what=f"the address {path[:40]}", path=path)
-    for method in ("PUT", "PATCH", "DELETE", "TRACE"):
-        for path in ("/v3/async/txt2img", "/v3/async/task-result", "/v3/model", "/v2/txt2img", "/v2/progress"):
+    for method in ("PUT", "DELETE", "TRACE"):
+        for path in ("/v3/async/txt2img", "/v2/progress"):
             yield Strange(what=f"{method} {path}", method=method, path=path)
     for name, value in (
         ("X-Long", "x" * 8000),
