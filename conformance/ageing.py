@@ -1,7 +1,7 @@
-"""What becomes of links and results as time passes: asked once for all checks that want to know.
+"""What becomes of tasks, links and results as time passes: asked once for all checks that want to know.
 
-Needs a virtual clock of the target, or links so short-lived that they can be waited for. Others may move the clock at
-the same time, so that what was seen before the end of a link counts only if the clock says that it was before.
+How links age needs a virtual clock of the target, or links so short-lived that they can be waited for. Others may move
+the clock at the same time, so that what was seen before the end of a link counts only if the clock says that it was.
 """
 
 from __future__ import annotations
@@ -24,6 +24,45 @@ LATE_S = 60.0
 """Virtual seconds after its end when a link must be dead; clocks of two machines differ by less."""
 LATE_REAL_S = 1.5
 TRIES = 3
+UNASKED_S = 3600.0
+"""Virtual seconds in which nobody asks for a task."""
+UNASKED_TIMES, UNASKED_REAL_S = 2.0, 0.2
+"""The same without a virtual clock: so many times as long as a task took that was asked for, and a little more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unasked:
+    """A task for which nobody asked for a long while.
+
+    Attributes:
+        first: the first answer of all.
+        alone: for how long and by which clock it was left alone, in words.
+        long_enough: whether it must have ended by then.
+    """
+
+    task: Task
+    first: Exchange
+    alone: str
+    long_enough: bool
+
+
+async def unasked(t: Trial) -> Unasked:
+    """The plain task once more, left alone; for checks of Phase.EXPIRY, and never asked for in another way."""
+    return await t.once("the unasked task", lambda: _leave_alone(t))
+
+
+async def _leave_alone(t: Trial) -> Unasked:
+    asked = await stories.finished(t, await stories.plain(t))
+    task, clock = await stories.submitted(t, await stories.plain(t, copy=1)), t.session.clock
+    if clock:
+        await clock.advance(UNASKED_S)
+        alone = f"{UNASKED_S:.0f} s of the clock"
+    else:  # how long a queue is nobody knows, so that this proves an early end and no late one
+        usual_s = stories.end_of(asked).started_s - asked.submit.started_s
+        seconds = min(UNASKED_TIMES * usual_s + UNASKED_REAL_S, t.target.patience_s)
+        await timing.pause(seconds)
+        alone = f"{seconds:.1f} s"
+    return Unasked(task=task, first=await t.session.poll(task), alone=alone, long_enough=clock is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

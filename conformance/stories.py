@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from conformance import timing
 from conformance.bodies import IMG2IMG, TXT2IMG, Body, changed
 from conformance.errors import Broken
 from conformance.tasks import Picture, Task, ended, status_of
@@ -30,10 +29,6 @@ HIRES_SIZE = (192, 288)
 OTHER_PROMPT = "a blue square on a yellow wall"
 OTHER_SAMPLER = "DDIM"
 
-FIRST_LOOK_S, LOOKS, GROWTH = 0.05, 40, 1.15
-"""Steps of the virtual clock between looks at the watched task: some 90 seconds altogether, the first ones dense."""
-REAL_LOOK_S = 0.01
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
@@ -42,12 +37,14 @@ class Story:
     Attributes:
         copy: tells equal bodies apart that are to be tasks of their own.
         blame: the requirement that is broken when the submit is refused; "" for the one of the plainest submit.
+        watch: whether the task is looked at often on its way.
     """
 
     operation_id: str
     body: Body
     copy: int = 0
     blame: str = ""
+    watch: bool = False
 
     @property
     def images(self) -> int:
@@ -96,21 +93,16 @@ async def plain(t: Trial, copy: int = 0) -> Story:
     return Story(operation_id=TXT2IMG, body=await t.txt2img(), copy=copy)
 
 
-async def unasked(t: Trial) -> Story:
-    """The same once more, which nobody asks for until a later phase."""
-    return await plain(t, copy=1)
-
-
 async def plain_img2img(t: Trial) -> Story:
     """The smallest image to image; no seed."""
     return Story(operation_id=IMG2IMG, body=await t.img2img())
 
 
 async def pair(t: Trial) -> Story:
-    """Two pictures, wider than high, seed -1; first asked for in Phase.RETRIES, where it is watched closely."""
+    """Two pictures, wider than high, seed -1; watched closely."""
     width, height = PAIR_SIZE
     body = await t.txt2img(width=width, height=height, image_num=2, seed=-1)
-    return Story(operation_id=TXT2IMG, body=body, blame="V3-TXT2IMG-006")
+    return Story(operation_id=TXT2IMG, body=body, blame="V3-TXT2IMG-006", watch=True)
 
 
 async def burst(t: Trial) -> list[Story]:
@@ -223,6 +215,8 @@ async def _but(t: Trial, **request: object) -> Story:
 
 async def submitted(t: Trial, story: Story) -> Task:
     """The task, whatever became of it so far."""
+    if story.watch:
+        return await t.session.watch(story.operation_id, story.body, blame=story.blame)
     return await t.submitted(story.operation_id, story.body, copy=story.copy, blame=story.blame)
 
 
@@ -271,28 +265,15 @@ def end_of(task: Task) -> Exchange:
 
 
 async def watched(t: Trial) -> tuple[Story, Task]:
-    """A task that was asked for densely from its submit to its end; for checks of Phase.RETRIES and later."""
-    return await t.once("the watched task", lambda: _watch(t))
-
-
-async def _watch(t: Trial) -> tuple[Story, Task]:
+    """A task that was looked at often from its submit to its end."""
     story = await pair(t)
     try:
-        task = await submitted(t, story)
-    except Broken:
-        story = await plain(t, copy=2)  # any task will do
-        task = await submitted(t, story)
-    step_s = FIRST_LOOK_S
-    for _ in range(LOOKS):
-        answer = await t.session.poll(task)
-        if answer.status != 200 or ended(answer.at("task", "status"), v2=False):
-            break
-        if t.session.clock:
-            await t.session.clock.advance(step_s)
-            step_s *= GROWTH
-        else:
-            await timing.pause(REAL_LOOK_S)
-    return story, await t.session.finish(task)
+        return story, await finished(t, story)
+    except Broken as end:
+        if end.requirement != story.blame:
+            raise
+    story = replace(await _but(t, seed=SEED + 1), watch=True)  # any task will do when two pictures are refused
+    return story, await finished(t, story)
 
 
 async def told_closely(t: Trial, *which: Story) -> list[Told]:

@@ -6,7 +6,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from conformance import pixels, stories
-from conformance.registry import Area, Phase
+from conformance.registry import Area
 from conformance.stories import Story
 from conformance.tasks import Picture
 from conformance.trial import Trial
@@ -108,7 +108,7 @@ def _extremes(channel: Image) -> tuple[int, int]:
     return levels[0], levels[-1]
 
 
-@area.check("V3-IMAGE-006", phase=Phase.RETRIES)
+@area.check("V3-IMAGE-006")
 async def pictures_of_one_task_differ(t: Trial) -> None:
     first, *rest = await stories.pictures(t, await stories.pair(t))
     if not rest:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from conformance import ageing, stories, timing
+from conformance import ageing, stories
 from conformance.errors import CheckEnd
 from conformance.expect import equals, status
 from conformance.registry import Area, Phase
@@ -18,10 +18,6 @@ from conformance.wire import MISSING, Exchange
 area = Area()
 
 RANKS = {"TASK_STATUS_QUEUED": 0, "TASK_STATUS_PROCESSING": 1, "TASK_STATUS_SUCCEED": 2, "TASK_STATUS_FAILED": 2}
-UNASKED_S = 600.0
-"""Virtual seconds in which nobody asks, and never less than `UNASKED_TIMES` what a task that was asked for took."""
-UNASKED_TIMES = 5
-MOST_UNASKED_S = 3600.0
 
 
 async def several(t: Trial) -> list[Story]:
@@ -41,41 +37,20 @@ async def a_task_can_be_asked_for_at_once(t: Trial) -> None:
     await t.all(at_once(story) for story in which)
 
 
-@area.check("V3-LIFE-002", phase=Phase.RETRIES)
+@area.check("V3-LIFE-002", phase=Phase.EXPIRY)
 async def a_task_succeeds_whether_or_not_anybody_asks(t: Trial) -> None:
     await t.all(stories.finished(t, story) for story in (await stories.plain(t), await stories.plain_img2img(t)))
-    clock = t.session.clock
-    if clock is None:
-        await _unasked_in_real_time(t)
-        return
-    before_s = clock.moved_s
-    await stories.watched(t)
-    usual_s = clock.moved_s - before_s
-    task = await stories.submitted(t, await stories.unasked(t))
-    seconds = min(max(UNASKED_S, UNASKED_TIMES * usual_s), MOST_UNASKED_S)
-    await clock.advance(seconds)
-    answer = await t.session.poll(task)
-    succeeded = equals("task.status", "TASK_STATUS_SUCCEED")
-    t.expect(answer, status(200), blame="V3-RESULT-001", seen=(task.submit.number,))
-    if not succeeded.judge(answer)[0]:
-        found = answer.at("task", "status")
-        t.fail(f"success when first asked for after {seconds:.0f} s of the clock", f"{found}", task)
-    t.branch(f"it had ended when it was first asked for, {seconds:.0f} s of the clock later")
+    found = await ageing.unasked(t)
+    t.expect(found.first, status(200), blame="V3-RESULT-001", seen=(found.task.submit.number,))
+    had = ended(status_of(found.first, v2=False), v2=False)
+    if found.long_enough and not had:
+        shown = str(found.first.at("task", "status"))
+        t.fail(f"an end, though first asked for after {found.alone}", shown, found.task.submit, found.first)
+    await t.session.finish(found.task)
+    t.branch(f"it {'had' if had else 'had not'} ended when first asked for after {found.alone}")
 
 
-async def _unasked_in_real_time(t: Trial) -> None:
-    """Without a clock that could be moved a late end proves nothing, so that only an end is asked for."""
-    asked = await stories.finished(t, await stories.plain(t))
-    usual_s = stories.end_of(asked).started_s - asked.submit.started_s
-    task = await stories.submitted(t, await stories.unasked(t))
-    await timing.pause(min(2 * usual_s + 0.2, t.target.patience_s))
-    answer = await t.session.poll(task)
-    await t.session.finish(task)
-    had = "had" if ended(status_of(answer, v2=False), v2=False) else "had not"
-    t.branch(f"it {had} ended when it was first asked for")
-
-
-@area.check("V3-LIFE-003", phase=Phase.RETRIES)
+@area.check("V3-LIFE-003")
 async def the_status_only_moves_forward(t: Trial) -> None:
     seen: set[str] = set()
     for task, polls in by_task(await stories.told_closely(t, *await several(t))):
@@ -131,7 +106,7 @@ async def _same_order(t: Trial, story: Story, task: Task, first: Exchange) -> No
         t.fail("pictures in the order of the first result", "the same ones in another order", first, answer)
 
 
-@area.check("V3-LIFE-005", phase=Phase.RETRIES)
+@area.check("V3-LIFE-005")
 async def progress_does_not_sink(t: Trial) -> None:
     for task, polls in by_task(await stories.told_closely(t, *await several(t))):
         for earlier, later in in_order(polls):
@@ -140,7 +115,7 @@ async def progress_does_not_sink(t: Trial) -> None:
                 t.fail(f"progress_percent of at least {was}", f"{found}", task.submit, earlier, later)
 
 
-@area.check("V3-LIFE-006", phase=Phase.RETRIES)
+@area.check("V3-LIFE-006")
 async def there_are_no_pictures_before_success(t: Trial) -> None:
     for told in await stories.told_closely(t, *await several(t)):
         found = told.answer.at("images")

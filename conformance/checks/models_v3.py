@@ -25,19 +25,25 @@ BOOLEANS = ("filter.is_sdxl", "filter.is_inpainting")
 SMALL = 2
 
 
-def words_of(t: Trial, parameter: str) -> list[str]:
+async def words_of(t: Trial, parameter: str) -> list[str]:
     """The documented words of a parameter."""
+    return (await t.once("words of the list parameters", lambda: _words(t)))[parameter]
+
+
+async def _words(t: Trial) -> dict[str, list[str]]:
     whole = t.document.rendered(Reading.DOCUMENTED)
-    parameters = whole["paths"][t.document.operations[MODELS].path]["get"]["parameters"]
-    schema = next(one["schema"] for one in parameters if one["name"] == parameter)
-    schema = whole["components"]["schemas"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
-    words: list[str] = schema["enum"]
-    return words
+    found: dict[str, list[str]] = {}
+    for parameter in whole["paths"][t.document.operations[MODELS].path]["get"]["parameters"]:
+        schema = parameter["schema"]
+        if "$ref" in schema:
+            schema = whole["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        found[parameter["name"]] = schema.get("enum", [])
+    return found
 
 
 async def by_kind(t: Trial) -> dict[str, Listing]:
     """The first models of each documented kind."""
-    kinds = words_of(t, "filter.types")
+    kinds = await words_of(t, "filter.types")
     return {kind: await listing.listing(t, ("filter.types", kind), most=2) for kind in kinds}
 
 
@@ -144,7 +150,7 @@ async def private_models_are_not_public(t: Trial) -> None:
 
 @area.check("V3-MODEL-008")
 async def a_filter_by_origin_lists_that_origin_only(t: Trial) -> None:
-    for source in words_of(t, "filter.source"):
+    for source in await words_of(t, "filter.source"):
         for page in (await listing.listing(t, ("filter.source", source), most=2)).pages:
             t.expect(page, one_of("models[].source", source, optional=True))
 

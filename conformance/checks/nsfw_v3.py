@@ -11,11 +11,11 @@ from conformance.registry import Area
 from conformance.stories import Story, Told
 from conformance.trial import Trial
 from conformance.wire import MISSING
-from openapi.document import Reading
 
 area = Area()
 
 RESULT_OF = "images[].nsfw_detection_result"
+LEVELS = (0, 1, 2)
 NO_LEVELS: tuple[object, ...] = (-1, 3, 100, 0.5, "1", "", True, [], [1], {})
 ROUNDING = 0.01
 """Two runs of one detector may differ in the last digits."""
@@ -76,13 +76,8 @@ async def a_result_says_whether_detection_was_asked_for(t: Trial) -> None:
 
 @area.check("V3-NSFW-005")
 async def each_level_is_accepted(t: Trial) -> None:
-    schemas = t.document.rendered(Reading.DOCUMENTED)["components"]["schemas"]
     switches: list[Body] = [{}, {"enable_nsfw_detection": True}, {"enable_nsfw_detection": False}]
-    extras = [
-        {"nsfw_detection_level": level, **switch}
-        for level in schemas["NsfwDetectionLevel"]["enum"]
-        for switch in switches
-    ]
+    extras = [{"nsfw_detection_level": level, **switch} for level in LEVELS for switch in switches]
     texts = [(TXT2IMG, await t.txt2img(extra)) for extra in extras]
     sources = [(IMG2IMG, await t.img2img(extra)) for extra in extras]
     await t.all(t.accepted(operation_id, body) for operation_id, body in (*texts, *sources))
@@ -100,7 +95,7 @@ async def no_other_level_is_accepted(t: Trial) -> None:
 
 @area.check("V3-NSFW-007")
 async def a_higher_level_does_not_trust_more(t: Trial) -> None:
-    levels = [await stories.detected(t, level) for level in (0, 1, 2)]
+    levels = [await stories.detected(t, level) for level in LEVELS]
     confidences = await _confidences(t, levels)
     for level, (lower, higher) in enumerate(pairwise(confidences)):
         if higher < lower - ROUNDING:
