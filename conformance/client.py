@@ -10,10 +10,9 @@ from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-import httpx
-
 from conformance import timing
 from conformance.budget import Budget, Cost, cost_of
+from conformance.connections import Connections, NoAnswer
 from conformance.errors import HarnessError, Unreachable
 from conformance.ledger import Ledger
 from conformance.predicates import task_id_v3
@@ -82,18 +81,18 @@ class Client:
         document: the contract that our messages are held to.
         budget: hard stops.
         log: where every exchange goes.
-        http: connections; the caller closes it.
+        connections: the way to the target; the caller closes it.
     """
 
     def __init__(
-        self, target: Target, document: Document, budget: Budget, log: WireLog, http: httpx.AsyncClient
+        self, target: Target, document: Document, budget: Budget, log: WireLog, connections: Connections
     ) -> None:
         self.target = target
         self.document = document
         self.budget = budget
         self.log = log
         self.ledger = Ledger()
-        self._http = http
+        self._connections = connections
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._started_s = timing.now()
         self._answered = False
@@ -186,6 +185,7 @@ class Client:
         content: bytes | None,
         headers: Mapping[str, str | None],
         cost: Cost,
+        refusable: bool,
         purpose: str,
     ) -> Exchange:
         """A request that a generator made: logged as a call of an operation, sent exactly as it is.
@@ -194,8 +194,9 @@ class Client:
             url: with the query; below the target's.
             headers: all of them, the key too.
             cost: what it costs if it is accepted.
+            refusable: whether it should not be, so that it needs no room in the budget.
         """
-        self.budget.ask(cost)
+        self.budget.ask(cost_of("", None) if refusable else cost)
         exchange = await self._send(
             method,
             self.target.url + url,
@@ -232,21 +233,15 @@ class Client:
         async with self._gate:
             number, started_s = self.log.number(), timing.now()
             try:
-                async with asyncio.timeout(timeout + 1):
-                    answer = await self._http.request(
-                        method,
-                        url,
-                        content=content.chunks() if isinstance(content, Streamed) else content,
-                        headers=sent,
-                        timeout=timeout,
-                    )
-                status, body = answer.status_code, answer.content
-                answered = {name.lower(): value for name, value in answer.headers.items()}
+                answer = await self._connections.send(
+                    method, url, sent, content.chunks if isinstance(content, Streamed) else content, timeout
+                )
+                status, body, answered = answer.status, answer.body, answer.headers
                 self._answered = True
-            except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as problem:
-                error = f"{type(problem).__name__}: {problem}".rstrip(": ")
-                if isinstance(problem, httpx.ConnectError) and not self._answered:
-                    raise Unreachable(self.target.url, str(problem)) from None
+            except NoAnswer as none:
+                error = none.why
+                if none.unreachable and not self._answered:
+                    raise Unreachable(self.target.url, none.why) from None
         exchange = Exchange(
             number=number,
             method=method,

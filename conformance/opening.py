@@ -6,12 +6,12 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-
-import httpx
+from typing import TYPE_CHECKING
 
 from conformance import timing
 from conformance.budget import Budget, Limits
 from conformance.client import Client, Key, WireLog
+from conformance.connections import connected
 from conformance.errors import Unreachable
 from conformance.receiver import Receiver
 from conformance.session import Session
@@ -19,7 +19,8 @@ from conformance.target import Target
 from conformance.timing import VirtualClock
 from openapi.document import Document
 
-CONNECTIONS = 64
+if TYPE_CHECKING:
+    import httpx
 
 
 @asynccontextmanager
@@ -40,12 +41,11 @@ async def opened(
         Unreachable: nobody answers at its address.
     """
     budget = Budget(limits or Limits(), timing.now)
-    pool = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS // 2)
     async with (
-        httpx.AsyncClient(transport=transport, limits=pool, trust_env=False) as http,
+        connected(transport) as connections,
         Receiver.open(target) as receiver,
     ):
-        client = Client(target, document, budget, log or WireLog(), http)
+        client = Client(target, document, budget, log or WireLog(), connections)
         await _look_for_it(client)
         yield Session(client, await _clock(client), receiver)
 

@@ -46,7 +46,19 @@ LAYERS: dict[str, tuple[str, ...]] = {
 """Package, and what of ours it may import besides itself; whatever is not listed may import all of `PACKAGES`."""
 
 OPTIONAL: dict[str, set[str]] = {
-    "conformance": {"boto3", "botocore", "h11", "hypothesis", "jinja2", "jsonschema", "pytest", "rich", "schemathesis"},
+    "conformance": {
+        "aiohttp",
+        "boto3",
+        "botocore",
+        "h11",
+        "hypothesis",
+        "jinja2",
+        "jsonschema",
+        "pytest",
+        "rich",
+        "schemathesis",
+        "yarl",
+    },
     "mockserver.storage": {"boto3", "botocore"},
     "mockserver.webhooks": {"standardwebhooks"},
 }
