@@ -93,16 +93,14 @@ async def the_other_fields_have_their_types(t: Trial) -> None:
 
 @area.check("V3-MODEL-004")
 async def the_name_for_requests(t: Trial) -> None:
-    kinds = await by_kind(t)
-    for kind in ("checkpoint", "lora"):
-        for page in kinds[kind].pages:
-            for model in listing.models_of(page):
-                name, told = model.get("sd_name"), model.get("sd_name_in_api", MISSING)
-                if told is MISSING or not isinstance(name, str):
-                    continue
-                wanted = name if kind == "checkpoint" else re.sub(ENDINGS + "$", "", name)
-                if told != wanted:
-                    t.fail(f"sd_name_in_api {wanted} of the {kind} {name}", f"{told!r}", page)
+    for page in await everything(t):
+        for model in listing.models_of(page):
+            kind, name, told = kind_of(model), model.get("sd_name"), model.get("sd_name_in_api", MISSING)
+            if told is MISSING or kind not in ("checkpoint", "lora") or not isinstance(name, str):
+                continue
+            wanted = name if kind == "checkpoint" else re.sub(ENDINGS + "$", "", name)
+            if told != wanted:
+                t.fail(f"sd_name_in_api {wanted} of the {kind} {name}", f"{told!r}", page)
 
 
 @area.check("V3-MODEL-005")
@@ -119,7 +117,7 @@ async def a_filter_by_kind_lists_that_kind_only(t: Trial) -> None:
             t.fail("models of the kind locon among those of lora", f"a list without {missing[0]}", *kinds["lora"].pages)
 
 
-@area.check("V3-MODEL-006")
+@area.check("V3-MODEL-006", needs=("V3-MODEL-005",))
 async def several_kinds_may_be_named(t: Trial) -> None:
     found = {kind: one for kind, one in (await by_kind(t)).items() if one.models and one.whole and len(one.pages) == 1}
     two = sorted(found, key=lambda kind: len(found[kind].models))[:2]

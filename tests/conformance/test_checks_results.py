@@ -1,0 +1,322 @@
+"""Checks of results, life, pictures, links, detection and models: green on the mock, red for their own defect only."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from PIL import Image, ImageOps
+
+from conformance.verdict import Verdict
+from tests.conformance.defects_of_results import (
+    LINKS,
+    MODELS_PATH,
+    RESULT_PATH,
+    answers,
+    by_time,
+    each,
+    files,
+    grey,
+    info,
+    kept_for_ever,
+    lists,
+    nth_result,
+    pixels,
+    queries,
+    results,
+    submits,
+    swapped,
+    without,
+)
+from tests.conformance.harness import Answered, Asked, Wrapper, judge, not_green, of_verdict
+
+TASKS = ("V3-RESULT", "V3-LIFE", "V3-IMAGE", "V3-LINK", "V3-NSFW")
+MODELS = ("V3-MODEL",)
+
+
+@pytest.mark.parametrize("areas", [TASKS, MODELS], ids=["tasks", "models"])
+@pytest.mark.parametrize("strict", [False, True], ids=["lenient", "strict"])
+def test_the_mock_is_green(areas: tuple[str, ...], strict: bool) -> None:
+    result = judge(areas, strict=strict)
+    known = {"V3-MODEL-006"} if strict else set()  # the strict mock refuses a parameter that is named twice
+    assert not_green(result).keys() == known & result.outcomes.keys()
+    assert result.spent.images <= 30
+
+
+def test_a_watched_task_is_seen_at_work() -> None:
+    outcome = judge(["V3-LIFE-003"]).outcomes["V3-LIFE-003"]
+    assert "TASK_STATUS_QUEUED, TASK_STATUS_PROCESSING, TASK_STATUS_SUCCEED" in outcome.message
+
+
+def test_determinism_is_reported_by_its_degree() -> None:
+    outcomes = judge(["V3-IMAGE-007", "V3-IMAGE-012"]).outcomes
+    assert outcomes["V3-IMAGE-007"].branches == ("bit-exact",)
+    assert all("dB" in branch or "bit-exact" in branch for branch in outcomes["V3-IMAGE-012"].branches)
+
+
+def test_without_a_clock_the_life_of_an_hour_is_not_measured() -> None:
+    from mockserver.core.clock import ClockMode
+    from mockserver.settings import Settings
+
+    ids = ["V3-LIFE-001", "V3-LIFE-002", "V3-LINK-003", "V3-LINK-004"]
+    result = judge(ids, control="", settings=Settings(clock=ClockMode.parse("auto")))
+    assert of_verdict(result, Verdict.UNTESTABLE) == {"V3-LINK-003", "V3-LINK-004"}
+    assert of_verdict(result, Verdict.PASS) == {"V3-LIFE-001", "V3-LIFE-002"}
+
+
+def _status(status: int) -> Any:
+    return lambda _, answered: replace(answered, status=status)
+
+
+def _unknown_is_queued(asked: Asked, answered: Answered) -> Answered:
+    if answered.status != 404:
+        return answered
+    return answered.saying({"task": {"task_id": "x", "status": "TASK_STATUS_QUEUED"}, "images": []}, status=200)
+
+
+def _queued(body: dict[str, Any], _: int = 0) -> None:
+    body["task"].update(status="TASK_STATUS_QUEUED", progress_percent=0)
+    body["images"] = []
+
+
+def _no_images(body: dict[str, Any]) -> None:
+    body["images"] = body["images"] or None
+
+
+def _transposed(body: dict[str, Any]) -> None:
+    swapped(body["request"], "width", "height")
+
+
+def _as_png(asked: Asked, answered: Answered) -> Answered:
+    held = io.BytesIO()
+    Image.open(io.BytesIO(answered.body)).save(held, "PNG")
+    return replace(answered, body=held.getvalue())
+
+
+def _needs_key(asked: Asked, answered: Answered) -> Answered:
+    return answered if asked.headers.get("authorization") else Answered(status=403)
+
+
+def _dies_early(asked: Asked, answered: Answered, moved_s: float) -> Answered:
+    return Answered(status=403) if asked.path.startswith(LINKS) and moved_s > 6000 else answered
+
+
+def _forgets(asked: Asked, answered: Answered, moved_s: float) -> Answered:
+    return Answered(status=404) if asked.path == RESULT_PATH and moved_s > 6000 else answered
+
+
+def _same_link_twice(body: dict[str, Any]) -> None:
+    for entry in body["images"][1:]:
+        entry["image_url"] = body["images"][0]["image_url"]
+
+
+def _level(body: dict[str, Any], level: int) -> None:
+    if body.get("extra", {}).get("enable_nsfw_detection"):
+        body["extra"].setdefault("nsfw_detection_level", level)
+
+
+def _clamped(body: dict[str, Any]) -> None:
+    if body.get("extra", {}).get("nsfw_detection_level") == 3:
+        body["extra"]["nsfw_detection_level"] = 2
+
+
+def _drawn(body: dict[str, Any]) -> None:
+    if body["request"].get("seed", -1) == -1:
+        body["request"]["seed"] = 42
+
+
+def _every_other(body: dict[str, Any], count: int) -> None:
+    if count % 2:
+        body["task"]["progress_percent"] = 90
+
+
+DEFECTS: dict[str, tuple[str, Any]] = {
+    "another success": ("V3-RESULT-001", lambda: answers(RESULT_PATH, _status(203))),
+    "unknown tasks wait": ("V3-RESULT-003", lambda: answers(RESULT_PATH, _unknown_is_queued)),
+    "a GET must have a media type": (
+        "V3-RESULT-004",
+        lambda: answers(
+            RESULT_PATH, lambda asked, found: found if "content-type" in asked.headers else Answered(status=400)
+        ),
+    ),
+    "no id in results": ("V3-RESULT-005", lambda: results(lambda body: body["task"].pop("task_id"))),
+    "ids in capitals": (
+        "V3-RESULT-006",
+        lambda: results(lambda body: body["task"].update(task_id=body["task"]["task_id"].upper())),
+    ),
+    "a word in small letters": ("V3-RESULT-007", lambda: results(each("task", status="running"), "PROCESSING")),
+    "another type": ("V3-RESULT-008", lambda: results(each("task", task_type="TXT2IMG"))),
+    "a reason of null": ("V3-RESULT-009", lambda: results(each("task", reason=None), "QUEUED")),
+    "eta below 0": ("V3-RESULT-010", lambda: results(each("task", eta=-1), "PROCESSING")),
+    "progress as text": ("V3-RESULT-010", lambda: results(each("task", progress_percent="50"), "PROCESSING")),
+    "half done at the end": ("V3-RESULT-011", lambda: results(each("task", progress_percent=50), "SUCCEED")),
+    "null before pictures": ("V3-RESULT-012", lambda: results(_no_images)),
+    "audios null": ("V3-RESULT-012", lambda: results(each("", audios=None))),
+    "a picture too few": ("V3-RESULT-013", lambda: results(lambda body: body["images"][1:].clear())),
+    "links without host": (
+        "V3-RESULT-014",
+        lambda: results(
+            lambda body: [one.update(image_url=one["image_url"].partition("test")[2]) for one in body["images"]]
+        ),
+    ),
+    "ttl with a unit": ("V3-RESULT-015", lambda: results(each("images", image_url_ttl="1h"))),
+    "ttl below 0": ("V3-RESULT-015", lambda: results(each("images", image_url_ttl=-1))),
+    "extra null at the end": ("V3-RESULT-017", lambda: results(each("", extra=None), "QUEUED")),
+    "seed -1": (
+        "V3-RESULT-018",
+        lambda: results(lambda body: body["task"]["status"][-7:] == "SUCCEED" or body["extra"].update(seed="-1")),
+    ),
+    "one seed for all": ("V3-RESULT-020", lambda: submits(_drawn)),
+    "times as numbers": ("V3-RESULT-021", lambda: results(each("extra.debug_info", submit_time_ms=5))),
+    "times backwards": (
+        "V3-RESULT-022",
+        lambda: results(
+            lambda body: swapped(body["extra"]["debug_info"], "submit_time_ms", "complete_time_ms"), "SUCCEED"
+        ),
+    ),
+    "width for height": (
+        "V3-RESULT-023",
+        lambda: results(info(lambda read: swapped(read, "width", "height"))),
+    ),
+    "a video": ("V3-RESULT-025", lambda: results(each("", videos=[{}]))),
+    "begins when asked": (
+        "V3-LIFE-002",
+        lambda: nth_result(lambda body, count: _queued(body) if count == 1 else None),
+    ),
+    "back to the queue": (
+        "V3-LIFE-003",
+        lambda: nth_result(lambda body, count: _queued(body) if count == 2 else None, "PROCESSING"),
+    ),
+    "back after the end": (
+        "V3-LIFE-004",
+        lambda: nth_result(lambda body, count: _queued(body) if count > 1 else None, "SUCCEED"),
+    ),
+    "another seed after the end": (
+        "V3-LIFE-004",
+        lambda: nth_result(lambda body, count: body["extra"].update(seed=str(count)) if count > 1 else 0, "SUCCEED"),
+    ),
+    "progress goes up and down": ("V3-LIFE-005", lambda: nth_result(_every_other, "PROCESSING")),
+    "pictures in the queue": (
+        "V3-LIFE-006",
+        lambda: results(each("", images=[{"image_url": "https://host.test/x.png"}]), "QUEUED"),
+    ),
+    "eta at the end": ("V3-LIFE-009", lambda: results(each("task", eta=3), "SUCCEED")),
+    "forgets results": ("V3-LIFE-010", lambda: by_time(_forgets)),
+    "files lack their end": (
+        "V3-IMAGE-001",
+        lambda: files(lambda asked, found: replace(found, body=found.body[:-2]) if found.status == 200 else found),
+    ),
+    "pictures turned": ("V3-IMAGE-002", lambda: submits(_transposed)),
+    "no second pass": ("V3-IMAGE-003", lambda: submits(lambda body: body["request"].pop("hires_fix", None))),
+    "png behind all links": (
+        "V3-IMAGE-004",
+        lambda: files(lambda asked, found: _as_png(asked, found) if asked.path.endswith("webp") else found),
+    ),
+    "shades of grey": ("V3-IMAGE-005", lambda: pixels(grey)),
+    "one picture twice": ("V3-IMAGE-006", lambda: results(_same_link_twice)),
+    "prompts are not read": ("V3-IMAGE-010", lambda: submits(each("request", prompt="a tree"))),
+    "samplers are not read": ("V3-IMAGE-011", lambda: submits(each("request", sampler_name="Euler"))),
+    "webp upside down": ("V3-IMAGE-012", lambda: pixels(ImageOps.flip, "webp")),
+    "nothing transparent": ("V3-IMAGE-013", lambda: pixels(lambda image: image.convert("RGB"))),
+    "links need the key": ("V3-LINK-001", lambda: files(_needs_key)),
+    "links of no type": (
+        "V3-LINK-002",
+        lambda: files(
+            lambda _, found: replace(found, headers={**found.headers, "content-type": "application/octet-stream"})
+        ),
+    ),
+    "links die early": ("V3-LINK-003", lambda: by_time(_dies_early)),
+    "links never die": ("V3-LINK-004", kept_for_ever),
+    "ranges are not read": (
+        "V3-LINK-006",
+        lambda: files(lambda _, found: replace(found, status=200) if found.status == 206 else found),
+    ),
+    "nothing detected": ("V3-NSFW-001", lambda: results(each("images", nsfw_detection_result=None))),
+    "always detected": (
+        "V3-NSFW-002",
+        lambda: results(
+            lambda body: [
+                one.update(nsfw_detection_result=one["nsfw_detection_result"] or {"valid": True, "confidence": 1})
+                for one in body["images"]
+            ]
+        ),
+    ),
+    "confidence as text": (
+        "V3-NSFW-003",
+        lambda: results(
+            lambda body: [(one["nsfw_detection_result"] or {}).update(confidence="5") for one in body["images"]]
+        ),
+    ),
+    "detection said to be off": ("V3-NSFW-004", lambda: results(each("extra", enable_nsfw_detection=False))),
+    "level 3": ("V3-NSFW-006", lambda: submits(_clamped)),
+    "level 2 when none is named": ("V3-NSFW-008", lambda: submits(lambda body: _level(body, 2))),
+}
+LIST_DEFECTS: dict[str, tuple[str, Any]] = {
+    "null for nothing": ("V3-MODEL-001", lambda: lists(lambda body: body.update(models=body["models"] or None))),
+    "no status": ("V3-MODEL-002", lambda: lists(lambda body: [one.pop("status") for one in body["models"]])),
+    "tags in one text": ("V3-MODEL-003", lambda: lists(each("models", hash_sha256=5))),
+    "LoRAs with ending": (
+        "V3-MODEL-004",
+        lambda: lists(lambda body: [one.update(sd_name_in_api=one["sd_name"]) for one in body["models"]]),
+    ),
+    "kinds are not filtered": ("V3-MODEL-005", lambda: without("filter.types")),
+    "one list for all": ("V3-MODEL-007", lambda: without("filter.visibility")),
+    "origins are not filtered": ("V3-MODEL-008", lambda: without("filter.source")),
+    "families are not filtered": ("V3-MODEL-009", lambda: without("filter.is_sdxl")),
+    "inpainting is not filtered": ("V3-MODEL-010", lambda: without("filter.is_inpainting")),
+    "texts are not looked for": ("V3-MODEL-012", lambda: without("filter.query")),
+    "limits are not read": ("V3-MODEL-013", lambda: without("pagination.limit")),
+    "pages overlap": (
+        "V3-MODEL-015",
+        lambda: lists(
+            lambda body: (
+                body["pagination"].update(next_cursor=f"c_{max(1, int(body['pagination']['next_cursor'][2:]) - 1)}")
+                if body["pagination"]["next_cursor"]
+                else 0
+            )
+        ),
+    ),
+    "offsets count from one": (
+        "V3-MODEL-016",
+        lambda: queries(
+            lambda query: [
+                (name, f"c_{max(int(value[2:]) - 1, 0)}" if name == "pagination.cursor" and value < "c_2" else value)
+                for name, value in query
+            ]
+        ),
+    ),
+    "two paths": ("V3-MODEL-017", lambda: answers("/v3/models", _status(200))),
+    "limits break it": (
+        "V3-MODEL-014",
+        lambda: answers(MODELS_PATH, lambda _, found: replace(found, status=500) if found.status == 400 else found),
+    ),
+}
+ALSO = {
+    "back after the end": {"V3-LIFE-010"},  # a result that is lost is not readable either
+    "ttl below 0": set(),
+}
+"""What else such a server breaks, by the sentences themselves."""
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_defect_of_tasks_is_red_where_it_belongs(name: str) -> None:
+    requirement, make = DEFECTS[name]
+    _only(TASKS, requirement, make(), name)
+
+
+@pytest.mark.parametrize("name", LIST_DEFECTS)
+def test_a_defect_of_lists_is_red_where_it_belongs(name: str) -> None:
+    requirement, make = LIST_DEFECTS[name]
+    _only(MODELS, requirement, make(), name)
+
+
+def _only(areas: tuple[str, ...], requirement: str, wrapper: Wrapper, name: str) -> None:
+    result = judge(areas, transport=wrapper)
+    said = not_green(result)
+    soft = result.outcomes[requirement].verdict is Verdict.WARN
+    red = of_verdict(result, Verdict.FAIL, Verdict.ERROR, Verdict.UNSTABLE, Verdict.UNTESTABLE)
+    assert soft or requirement in red, said or result.outcomes[requirement]
+    assert red - {requirement} <= ALSO.get(name, set()), said
+    assert soft == (of_verdict(result, Verdict.WARN) >= {requirement}), said
