@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from conformance.bodies import IMG2IMG_V2, TXT2IMG_V2, Body, encoded, picture
+from conformance.client import Says
 from conformance.errors import Broken
 from conformance.tasks import Picture, Task
 
@@ -69,6 +71,29 @@ async def for_xl(t: Trial) -> Body:
     """The change that makes a body fit what is for SDXL alone: such a checkpoint, where the target lists one."""
     name = (await t.names()).checkpoint_sdxl_in_api
     return {"model_name": name} if name else {}
+
+
+async def asked(
+    t: Trial, operation_id: str, body: Body, *, at: tuple[str | int, ...] = (), says: Says = Says.WRONG
+) -> Exchange:
+    """The answer to a body that should be refused; rows on refusals and rows on codes share it."""
+
+    async def ask() -> Exchange:
+        wrong = ".".join(map(str, at)) or "its body"
+        return await t.ask(operation_id, body, at=at, says=says, purpose=f"a submit to be refused for {wrong}")
+
+    return await t.once(f"asked {operation_id} {json.dumps(body, sort_keys=True)}", ask)
+
+
+async def refused(
+    t: Trial, operation_id: str, body: Body, *, at: tuple[str | int, ...] = (), says: Says = Says.WRONG
+) -> None:
+    """Such a body is refused.
+
+    Raises:
+        Broken: it is accepted, or refused in another way.
+    """
+    t.judge_refusal(operation_id, await asked(t, operation_id, body, at=at, says=says), (), 200, "")
 
 
 # Control units --------------------------------------------------------------------------------------------------------

@@ -8,12 +8,12 @@ from typing import Any
 
 from conformance.bodies import IMG2IMG_V2, PROGRESS, TXT2IMG_V2, Body, changed, without
 from conformance.cases_v2 import NEAR_SAMPLERS, NEEDED, outside, put, wrong_types
-from conformance.checks.v2_submit import answers, ask_for_errors, no_json
+from conformance.checks.v2_submit import answers, ask_for_errors, asked_raw, no_json
 from conformance.client import Key, Says
 from conformance.expect import equals, one_of, status, typed
 from conformance.predicates import has_type, task_id_v3
 from conformance.registry import Area, Phase
-from conformance.stories_v2 import NO_MODEL, NO_SAMPLER, both, free
+from conformance.stories_v2 import NO_MODEL, NO_SAMPLER, asked, both, free
 from conformance.trial import Trial
 from conformance.wire import Exchange
 
@@ -63,10 +63,8 @@ def _judge(t: Trial, answer: Exchange, code: int, *, tolerated: int | None = Non
     t.expect(answer, equals("code", code), blame=accepting if told == 0 else "")
 
 
-async def _coded(t: Trial, operation_id: str, body: Body, code: int, **judged: Any) -> None:
-    says = judged.pop("says", Says.WRONG)
-    answer = await t.ask(operation_id, body, says=says, purpose=f"a submit to be refused with code {code}")
-    _judge(t, answer, code, **judged)
+async def _coded(t: Trial, operation_id: str, body: Body, code: int, *, says: Says = Says.WRONG, **judged: Any) -> None:
+    _judge(t, await asked(t, operation_id, body, says=says), code, **judged)
 
 
 @area.check("V2-CODE-001", phase=Phase.LAST)
@@ -89,7 +87,7 @@ async def every_code_is_one_of_the_list(t: Trial) -> None:
 async def what_is_no_json_has_code_1(t: Trial) -> None:
     for operation_id in await both(t):
         for what, raw in no_json(json.dumps(await free(t, operation_id))):
-            answer = await t.ask(operation_id, raw=raw.encode(), says=Says.UNCHECKED, purpose=what)
+            answer = await asked_raw(t, operation_id, what, raw)
             _judge(t, answer, INVALID, accepting="V2-SUBMIT-007")
 
 

@@ -29,6 +29,7 @@ from conformance.stories_v2 import (
     only,
     opened,
     redrawn,
+    refused,
     source,
     unit,
     white_left,
@@ -92,7 +93,7 @@ async def optional_fields_and_nulls_are_accepted(t: Trial) -> None:
 @area.check("V2-IMG2IMG-003")
 async def what_clients_always_send_is_required(t: Trial) -> None:
     base = await free(t, IMG2IMG_V2)
-    await t.all(t.refused(IMG2IMG_V2, without(base, (name,)), at=(name,)) for name in (*NEEDED, "init_images"))
+    await t.all(refused(t, IMG2IMG_V2, without(base, (name,)), at=(name,)) for name in (*NEEDED, "init_images"))
 
 
 @area.check("V2-IMG2IMG-004")
@@ -105,7 +106,7 @@ async def the_number_of_runs_is_required(t: Trial) -> None:
 async def other_json_types_are_refused(t: Trial) -> None:
     base = await free(t, IMG2IMG_V2)
     await t.all(
-        t.refused(IMG2IMG_V2, put(base, path, value), at=path) for path, value in await wrong_types(t, IMG2IMG_V2)
+        refused(t, IMG2IMG_V2, put(base, path, value), at=path) for path, value in await wrong_types(t, IMG2IMG_V2)
     )
 
 
@@ -141,7 +142,7 @@ async def null_is_refused_where_it_is_not_typed(t: Trial) -> None:
 async def numbers_outside_their_range_are_refused(t: Trial) -> None:
     base = await free(t, IMG2IMG_V2)
     cases = await outside(t, IMG2IMG_V2, NUMBERS)
-    await t.all(t.refused(IMG2IMG_V2, changed(base, (name,), value), at=(name,)) for name, value in cases)
+    await t.all(refused(t, IMG2IMG_V2, changed(base, (name,), value), at=(name,)) for name, value in cases)
 
 
 @area.check("V2-IMG2IMG-009", needs=PLAIN)
@@ -165,7 +166,7 @@ async def other_choices_and_samplers_are_refused(t: Trial) -> None:
         (name, value) for name in CHOICES for value in (-1, max(fields[name].words) + 1, 100)
     ]
     cases += [("sampler_name", word) for word in NEAR_SAMPLERS]
-    await t.all(t.refused(IMG2IMG_V2, changed(base, (name,), value), at=(name,)) for name, value in cases)
+    await t.all(refused(t, IMG2IMG_V2, changed(base, (name,), value), at=(name,)) for name, value in cases)
 
 
 @area.check("V2-IMG2IMG-012")

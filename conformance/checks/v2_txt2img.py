@@ -16,7 +16,7 @@ from conformance.cases_v2 import (
 )
 from conformance.fields import fields_of
 from conformance.registry import Area
-from conformance.stories_v2 import REFINER, allowed, both, for_xl, free, serving, unit
+from conformance.stories_v2 import REFINER, allowed, both, for_xl, free, refused, serving, unit
 from conformance.trial import Trial
 
 area = Area()
@@ -59,7 +59,7 @@ async def optional_fields_are_accepted(t: Trial) -> None:
 @area.check("V2-TXT2IMG-003")
 async def what_clients_always_send_is_required(t: Trial) -> None:
     base = await free(t, TXT2IMG_V2)
-    await t.all(t.refused(TXT2IMG_V2, without(base, (name,)), at=(name,)) for name in NEEDED)
+    await t.all(refused(t, TXT2IMG_V2, without(base, (name,)), at=(name,)) for name in NEEDED)
 
 
 @area.check("V2-TXT2IMG-004")
@@ -76,7 +76,7 @@ async def other_json_types_are_refused(t: Trial) -> None:
     base = await free(t, TXT2IMG_V2)
     cases = await wrong_types(t, TXT2IMG_V2)
     cases += [((name,), None) for name in NEEDED]
-    await t.all(t.refused(TXT2IMG_V2, put(base, path, value), at=path) for path, value in cases)
+    await t.all(refused(t, TXT2IMG_V2, put(base, path, value), at=path) for path, value in cases)
 
 
 @area.check("V2-TXT2IMG-006")
@@ -120,14 +120,14 @@ async def numbers_are_accepted_at_their_ends(t: Trial) -> None:
 async def eight_runs_of_eight_are_the_most(t: Trial) -> None:
     base = await free(t, TXT2IMG_V2)
     cases = [(name, value) for name in ("batch_size", "n_iter") for value in (-1, 9, 100)]
-    await t.all(t.refused(TXT2IMG_V2, changed(base, (name,), value), at=(name,)) for name, value in cases)
+    await t.all(refused(t, TXT2IMG_V2, changed(base, (name,), value), at=(name,)) for name, value in cases)
 
 
 @area.check("V2-TXT2IMG-011")
 async def numbers_outside_their_range_are_refused(t: Trial) -> None:
     base = await free(t, TXT2IMG_V2)
     cases = await outside(t, TXT2IMG_V2, NUMBERS)
-    await t.all(t.refused(TXT2IMG_V2, changed(base, (name,), value), at=(name,)) for name, value in cases)
+    await t.all(refused(t, TXT2IMG_V2, changed(base, (name,), value), at=(name,)) for name, value in cases)
 
 
 @area.check("V2-TXT2IMG-012", needs=PLAIN)
@@ -141,7 +141,7 @@ async def every_sampler_is_accepted(t: Trial) -> None:
 async def other_samplers_are_refused(t: Trial) -> None:
     base = await free(t, TXT2IMG_V2)
     await t.all(
-        t.refused(TXT2IMG_V2, changed(base, ("sampler_name",), word), at=("sampler_name",)) for word in NEAR_SAMPLERS
+        refused(t, TXT2IMG_V2, changed(base, ("sampler_name",), word), at=("sampler_name",)) for word in NEAR_SAMPLERS
     )
 
 
