@@ -163,6 +163,11 @@ class _Judge:
         ]
         if needed:
             for outcome in await asyncio.gather(*needed):
+                if outcome.verdict is Verdict.UNTESTABLE:  # what kept that one from being measured keeps this one
+                    self._finish(
+                        Outcome(requirement=check.requirement, verdict=outcome.verdict, message=outcome.message)
+                    )
+                    return
                 if not outcome.verdict.green:
                     root = outcome.blocked_by or outcome.requirement
                     message = f"cannot be judged while {root} does not hold"

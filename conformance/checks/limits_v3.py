@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from conformance import timing
 from conformance.bodies import IMG2IMG, RESULT, TXT2IMG, Body, changed
+from conformance.errors import Broken
 from conformance.expect import equals, status
 from conformance.predicates import task_id_v3
 from conformance.registry import Area, Phase
@@ -148,8 +149,14 @@ def _needs_an_end(t: Trial, burst: Burst) -> None:
 
 
 def _needs_a_429(t: Trial, burst: Burst) -> None:
-    if not burst.limited:
-        t.not_measured(f"no submit of {burst.operation_id} was answered with 429")
+    """Ends the check when no submit was answered with 429; where one should have been, V3-LIMIT-002 says so."""
+    if burst.limited:
+        return
+    claimed = burst.last is None and t.target.claims.get(t.requirement.profile)
+    if claimed or (burst.last is not None and len(burst.accepted) >= burst.allowed):
+        seen = burst.last.brief() if burst.last else f"{len(burst.accepted)} accepted"
+        raise Broken("V3-LIMIT-002", f"status 429 beyond {burst.allowed} pictures in a minute", seen)
+    t.not_measured(f"no submit of {burst.operation_id} was answered with 429")
 
 
 # The course of events -------------------------------------------------------------------------------------------------
@@ -160,6 +167,8 @@ async def _course(t: Trial) -> Course:
 
 
 async def _provoke(t: Trial) -> Course:
+    if t.target.safe:
+        t.not_measured("not measured: this orders some fifty pictures, and safe mode none of them (--no-safe)")
     body = await t.txt2img()
     await _a_minute(t)
     course = Course(txt2img=await _burst(t, TXT2IMG, body), img2img=Burst(operation_id=IMG2IMG, allowed=0))
