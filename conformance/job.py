@@ -33,6 +33,8 @@ MOST_SCRIPTS = 40
 """Violations that get a reproduction script in one run."""
 SCRIPT_LIMITS = Limits(max_requests=1500, max_tasks=60, max_images=60, max_time_s=180.0)
 """What making and trying these may cost; beside the limits of the run."""
+ALL_SCRIPTS_S = 60.0
+"""Seconds after which no further script is begun."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +152,11 @@ async def _reproduce(
     red = [outcome for outcome in result.outcomes.values() if outcome.verdict is Verdict.FAIL]
     if not red:
         return
+    started_s = timing.now()
     async with opened(job.target, document, limits=SCRIPT_LIMITS, transport=transport) as session:
         for outcome in red[:MOST_SCRIPTS]:
+            if timing.now() - started_s > ALL_SCRIPTS_S:
+                return
             tell(await reproduce(session, rows[outcome.requirement], outcome, result.log))
 
 
