@@ -25,7 +25,6 @@ area = Area()
 
 OPERATIONS = (TXT2IMG, IMG2IMG, RESULT, MODELS)
 NOBODYS_TASK = str(UUID(int=0x5F0C_11AA_0000_4000_8000_0000_0000_0001))
-NOBODYS_KEY = "Bearer sk-nobody-has-this-key-0000"
 SIZES = ("width", "height")
 OF_OTHER_TOOLS = ("IMAGE_NO_FACE_DETECTED", "INVALID_AUDIO_FILE")
 
@@ -216,7 +215,7 @@ async def _plain_refusals(t: Trial) -> None:
         post = t.document.operations[operation_id].method == "POST"
         params = {"task_id": NOBODYS_TASK} if operation_id == RESULT else {}
         body: Body | None = {} if post else None
-        for key in (Key.OWN, NOBODYS_KEY):
+        for key in (Key.OWN, f"Bearer {t.target.wrong_key}"):
             if key is Key.OWN and operation_id == MODELS:
                 continue
             await call(operation_id, body, params=params, says=Says.UNCHECKED, key=key, purpose="a plain refusal")
