@@ -21,7 +21,17 @@ from conformance.names import Names, names_from
 from conformance.predicates import has_type, task_id_v3
 from conformance.receiver import Receiver
 from conformance.target import Target
-from conformance.tasks import WORDS_V3, Picture, Task, decoded, ended, links, odd_acceptance_v2, status_of
+from conformance.tasks import (
+    WORDS_V3,
+    Picture,
+    Task,
+    decoded,
+    ended,
+    links,
+    odd_acceptance_v2,
+    odd_acceptance_v3,
+    status_of,
+)
 from conformance.timing import VirtualClock
 from conformance.wire import MISSING, Exchange
 
@@ -32,7 +42,7 @@ MOST_VIRTUAL_POLLS = 60
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
 SHORT_DEADLINE_S = 5.0
 """Real seconds for further tasks once one did not end at all."""
-CLOSE_LOOKS, CLOSE_STEP_S = 60, 0.1
+CLOSE_LOOKS, CLOSE_FIRST_LOOKS, CLOSE_STEP_S = 60, 10, 0.1
 """How often a watched task is looked at, and how far a virtual clock is moved between two looks while it is at work."""
 RATE_LIMIT_WAITS = 3
 
@@ -154,9 +164,9 @@ class Session:
         holds, found = claim.judge(answer)
         task_id = task_id_v3(answer.json)
         if not holds or task_id is None:
-            if not v2 and answer.status is not None and 200 <= answer.status <= 299:
-                blame = "V3-SUBMIT-002"  # accepted, but the id does not stand where it belongs
-            elif v2 and answer.status is not None and 200 <= answer.status <= 299:
+            if not v2:
+                blame = odd_acceptance_v3(answer) or blame
+            elif answer.status is not None and 200 <= answer.status <= 299:
                 blame = odd_acceptance_v2(answer) or blame
             raise Broken(blame, claim.words, found, (answer.number,), ((answer.number, claim),))
         return Task(operation_id=operation_id, body=body, submit=answer, task_id=task_id)
@@ -455,4 +465,6 @@ def _close_step(task: Task, answer: Exchange, status: object) -> float:
     """Seconds of a virtual clock after which a watched task is worth another look: half of its rest while it waits."""
     rest = answer.at("data", "eta_relative") if task.v2 else answer.at("task", "eta")
     waits = status in (0, "TASK_STATUS_QUEUED")
-    return max(CLOSE_STEP_S, float(rest) / 2) if waits and has_type(rest, ["number"]) else CLOSE_STEP_S
+    # The first looks are close whatever is told: a rest of 1 may stand for a tenth of a second.
+    longer = waits and len(task.polls) > CLOSE_FIRST_LOOKS and has_type(rest, ["number"])
+    return max(CLOSE_STEP_S, float(rest) / 2) if longer else CLOSE_STEP_S

@@ -126,6 +126,18 @@ def links(answer: Exchange, *, v2: bool) -> list[dict[str, Any]]:
     return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("image_url"), str)]
 
 
+def odd_acceptance_v3(answer: Exchange) -> str:
+    """Which requirement a v3 answer to a submit breaks that is neither an acceptance nor a refusal; "" when it is one.
+
+    An id with a status of the class 4xx is none of its matters: it may be a refusal that says too much.
+    """
+    if answer.status is None or 400 <= answer.status <= 499:
+        return ""
+    if task_id_v3(answer.json) is None:
+        return "V3-SUBMIT-002" if 200 <= answer.status <= 299 else ""
+    return "" if 200 <= answer.status <= 299 else "V3-SUBMIT-001"
+
+
 def odd_acceptance_v2(answer: Exchange) -> str:
     """Which requirement a v2 answer of 2xx breaks that is neither an acceptance nor a refusal; "" when it is one."""
     code = answer.at("code")

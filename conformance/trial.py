@@ -21,7 +21,7 @@ from conformance.client import Key, Says, Streamed
 from conformance.errors import Broken, CheckEnd, NotApplicable, NotMeasured
 from conformance.expect import Claim, refused_v2, refused_v3
 from conformance.predicates import has_type, task_id_v3
-from conformance.tasks import Picture, Task
+from conformance.tasks import Picture, Task, odd_acceptance_v3
 from conformance.wire import MISSING, Exchange
 
 if TYPE_CHECKING:
@@ -132,12 +132,28 @@ class Trial:
         """A submit that must be accepted. No work is ordered where the target allows that, unless `as_is`.
 
         Raises:
-            Broken: it is refused.
+            Broken: it is refused; where the plainest submit is refused too, that is what is broken.
         """
         sent = body if as_is else await self.session.free(operation_id, body)
-        return await self.session.submit(
-            operation_id, sent, blame=blame or self.requirement.id, says=says, purpose=purpose or "a valid submit"
-        )
+        try:
+            return await self.session.submit(
+                operation_id, sent, blame=blame or self.requirement.id, says=says, purpose=purpose or "a valid submit"
+            )
+        except Broken as end:
+            if end.requirement == self.requirement.id != _FOUNDATION[operation_id]:
+                await self._look_at_the_plainest(operation_id)
+            raise
+
+    async def _look_at_the_plainest(self, operation_id: str) -> None:
+        makers = {
+            bodies.TXT2IMG: self.txt2img,
+            bodies.IMG2IMG: self.img2img,
+            bodies.TXT2IMG_V2: self.txt2img_v2,
+            bodies.IMG2IMG_V2: self.img2img_v2,
+        }
+        plain = await self.session.free(operation_id, await makers[operation_id]())
+        blame = _FOUNDATION[operation_id]
+        await self.session.submit(operation_id, plain, blame=blame, purpose="the plainest submit")
 
     async def refused(
         self,
@@ -201,6 +217,8 @@ class Trial:
             self.tolerated(may_accept, answer)
             return
         blame = self.requirement.id
+        if may_accept and not v2:
+            blame = odd_acceptance_v3(answer) or blame
         code = answer.at("code")
         if v2 and answer.status == 200 and not (taken and code == 0):
             if not has_type(code, ["integer"]):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.bodies import TXT2IMG, Body, changed
+from conformance.bodies import MODELS, TXT2IMG, Body, changed
+from conformance.expect import status
 from conformance.fields import fields_of
 from conformance.names import Names
 from conformance.registry import Area
@@ -68,7 +69,7 @@ async def each_optional_field_may_be_set(t: Trial) -> None:
     await t.all(t.accepted(TXT2IMG, body) for body in bodies)
 
 
-@area.check("V3-TXT2IMG-006")
+@area.check("V3-TXT2IMG-006", needs=("V3-TXT2IMG-002",))
 async def numbers_texts_and_lists_are_accepted_at_their_ends(t: Trial) -> None:
     names, plain = await t.names(), await t.txt2img()
     bodies = []
@@ -128,6 +129,7 @@ async def a_prompt_is_counted_in_characters(t: Trial) -> None:
 async def the_names_of_the_model_list_are_accepted(t: Trial) -> None:
     names = await t.names()
     if not names.listed:
+        t.expect(await t.ask(MODELS), status(200), blame="V3-MODEL-001")
         t.not_measured("the model list names no usable checkpoint")
     plain = await t.txt2img()
     checkpoints = [name for name in (names.checkpoint, names.other_checkpoint, names.checkpoint_sdxl) if name]
@@ -145,7 +147,7 @@ async def the_names_of_the_model_list_are_accepted(t: Trial) -> None:
     await t.all(t.accepted(TXT2IMG, body) for body in bodies)
 
 
-@area.check("V3-TXT2IMG-027")
+@area.check("V3-TXT2IMG-027", needs=("V3-TXT2IMG-023",))
 async def a_transparent_background_is_accepted_for_png(t: Trial) -> None:
     sdxl = (await t.names()).checkpoint_sdxl
     if not sdxl:
