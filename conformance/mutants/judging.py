@@ -67,15 +67,17 @@ class Bench:
     rows: Requirements
     registry: Registry
     control: str = "/__mock"
-    strict: bool = False
     again: bool = True
 
 
-async def outcomes(bench: Bench, mutant: Mutant, upstream: str, ids: Iterable[str] = ()) -> Mapping[str, Outcome]:
+async def outcomes(
+    bench: Bench, mutant: Mutant, upstream: str, ids: Iterable[str] = (), *, strict: bool = False
+) -> Mapping[str, Outcome]:
     """Outcomes by requirement.
 
     Args:
         ids: only these; all that have a check when empty.
+        strict: whether the judge is strict; for a mutant that says so it always is.
 
     Raises:
         TimeoutError: the run did not end.
@@ -90,7 +92,7 @@ async def outcomes(bench: Bench, mutant: Mutant, upstream: str, ids: Iterable[st
         key=key,
         second_key=f"{key}-second",
         control=bench.control,
-        strict=bench.strict,
+        strict=mutant.strict or strict,
         names={},
     )
     plan = Plan(requirements=chosen, limits=Limits(max_time_s=LONGEST_S), again=bench.again)
@@ -107,12 +109,12 @@ def quick_ids(bench: Bench, mutant: Mutant) -> set[str]:
 
 
 async def ruling(
-    bench: Bench, mutant: Mutant, upstream: str, sound: Mapping[str, Verdict], ids: Iterable[str] = ()
+    bench: Bench, mutant: Mutant, upstream: str, sound: Mapping[str, int], ids: Iterable[str] = ()
 ) -> Ruling:
     """What the suite says of a mutant.
 
     Args:
-        sound: verdicts on the same upstream without a defect.
+        sound: grades of the same upstream without a defect, by the same judge; see `grade`.
     """
     started_s = timing.now()
     try:
@@ -130,13 +132,13 @@ async def ruling(
         mutant=mutant.name,
         breaks=mutant.breaks,
         verdict=verdict.value if verdict else "no check",
-        killed=verdict is not None and _red(verdict, sound.get(mutant.breaks)),
+        killed=broken is not None and grade(broken) == 3 and sound.get(mutant.breaks, 0) < 3,
         others={
             name: outcome.verdict.value
             if outcome.verdict is not Verdict.BLOCKED
             else f"BLOCKED by {outcome.blocked_by}"
             for name, outcome in found.items()
-            if name != mutant.breaks and _worse(outcome, sound.get(name), mutant)
+            if name != mutant.breaks and _worse(outcome, sound.get(name, 0), mutant)
         },
         also=mutant.also,
         blocked=tuple(name for name, one in found.items() if one.verdict is Verdict.BLOCKED),
@@ -145,12 +147,14 @@ async def ruling(
     )
 
 
-def _red(verdict: Verdict, sound: Verdict | None) -> bool:
-    """FAIL, or WARN where a sound server gets none: how a SHOULD, or a tolerated way that was not there, is seen."""
-    return verdict is not sound and verdict in (Verdict.FAIL, Verdict.WARN)
+def grade(outcome: Outcome) -> int:
+    """How bad a verdict is for a server: 0 good, 1 tolerated, 2 undecided, 3 broken."""
+    if outcome.verdict is Verdict.WARN:
+        return 1 if outcome.message.startswith("tolerated: ") else 3
+    return {Verdict.FAIL: 3, Verdict.ERROR: 3}.get(outcome.verdict, 0 if outcome.verdict.green else 2)
 
 
-def _worse(outcome: Outcome, sound: Verdict | None, mutant: Mutant) -> bool:
-    if outcome.verdict is Verdict.BLOCKED:
-        return outcome.blocked_by not in (mutant.breaks, *mutant.also)
-    return outcome.verdict.rank > (sound or Verdict.PASS).rank and outcome.verdict is not Verdict.NOT_APPLICABLE
+def _worse(outcome: Outcome, sound: int, mutant: Mutant) -> bool:
+    if outcome.verdict is Verdict.BLOCKED and outcome.blocked_by in (mutant.breaks, *mutant.also):
+        return False
+    return grade(outcome) > sound

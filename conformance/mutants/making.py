@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from conformance.bodies import IMG2IMG, TXT2IMG
-from conformance.mutants.values import Answer, Mutant, OnAnswer, Request, State, refusal
+from conformance.mutants.values import Answer, Mutant, OnAnswer, Request, State, Submitted, json_answer, refusal
 from conformance.predicates import type_name
 from conformance.wire import MISSING
 
@@ -241,3 +241,83 @@ def made_by(*ops: str) -> When:
 def both(*whens: When) -> When:
     """Whether all hold."""
     return lambda state, request, answer: all(when(state, request, answer) for when in whens)
+
+
+def quietly(body: Any) -> None:
+    """Takes the echo of the request from a result: a server that hides a value from itself must not tell it there."""
+    for place in places(body, "extra.debug_info.request_info"):
+        if value_at(place) is not ABSENT:
+            put(place, "")
+
+
+def made_up_acceptance(state: State) -> Answer:
+    """The answer of a submit that makes no task."""
+    number = state.count("made up")
+    return json_answer(200, {"task_id": f"00000000-0000-4000-8000-{number:012d}"})
+
+
+async def tried_again(state: State, request: Request, answer: Answer, change: Callable[[Any], Any]) -> Answer:
+    """For a refused submit: the answer to a changed body, where that is accepted.
+
+    Args:
+        change: changes a copy of the body in place; False when there is nothing to try.
+    """
+    if answer.task_id is not None or request.json is MISSING:
+        return answer
+    body = request.fresh()
+    if change(body) is False:
+        return answer
+    second = await state.upstream(request.with_json(body))
+    return second if second.task_id is not None else answer
+
+
+def takes(
+    name: str, breaks: str, text: str, ops: str | Sequence[str], change: Callable[[State, Any], Any], **more: Any
+) -> Mutant:
+    """Accepts what the upstream refuses, whenever a changed body would be accepted.
+
+    Args:
+        change: gets what is remembered and a copy of the body, which it changes in place; False: refused all the same.
+    """
+    chosen = operations(ops)
+
+    async def answer(state: State, request: Request, answer: Answer) -> Answer:
+        if request.operation not in chosen:
+            return answer
+        return await tried_again(state, request, answer, lambda body: change(state, body))
+
+    return Mutant(name=name, breaks=breaks, text=text, answer=answer, **more)
+
+
+def known_model(state: State, operation: str = TXT2IMG) -> str:
+    """A checkpoint that an accepted submit of an operation named; "" before the first one."""
+    for task in state.tasks.values():
+        if task.sent.operation == operation and isinstance(task.sent.json, dict):
+            holder = task.sent.json.get("request", task.sent.json)
+            name = holder.get("model_name") if isinstance(holder, dict) else None
+            if isinstance(name, str):
+                return name
+    return ""
+
+
+def fault() -> Answer:
+    """A server that broke."""
+    return json_answer(500, {"code": 500, "reason": "INTERNAL", "message": "it broke", "metadata": {}})
+
+
+def breaks_on(name: str, breaks: str, text: str, ops: str | Sequence[str], path: str, bad: Wanted) -> Mutant:
+    """Status 500 for a value that should be refused, or may be read in another way."""
+    chosen = operations(ops)
+    seen = looks(path, bad)
+
+    def request(state: State, request: Request) -> Request | Answer:
+        hit = request.operation in chosen and request.json is not MISSING and seen(request.json)
+        return fault() if hit else request
+
+    return Mutant(name=name, breaks=breaks, text=text, request=request)
+
+
+def asked(task: Submitted | None, path: str, default: Any = None) -> Any:
+    """A value of the submit that made a task."""
+    found = [value_at(place) for place in places(task.sent.json, path)] if task else []
+    return found[0] if found and found[0] is not ABSENT else default

@@ -258,6 +258,8 @@ class Mutant:
     also: tuple[str, ...] = ()
     sees_links: bool = False
     sees_webhooks: bool = False
+    strict: bool = False
+    """A lenient judge tolerates it: only a strict one is asked."""
 
 
 FAITHFUL = Mutant(name="none", breaks="", text="No defect: the upstream as it is.", sees_links=True, sees_webhooks=True)

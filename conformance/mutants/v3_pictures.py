@@ -1,0 +1,313 @@
+"""The pictures of v3."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from conformance.bodies import RESULT, TXT2IMG
+from conformance.mutants.making import (
+    ABSENT,
+    V3,
+    asked,
+    places,
+    put,
+    puts,
+    quietly,
+    succeeded,
+)
+from conformance.mutants.values import Answer, Link, Mutant, Request, State, Submitted
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Repaint = "Callable[[Image, dict[str, Any]], Image]"
+
+
+def repainted(answer: Answer, change: Callable[[Image], Image]) -> Answer:
+    """The same file with other pixels, in the same format; what is no picture stays."""
+    from PIL import Image as PillowImage
+
+    if answer.status != 200:
+        return answer
+    try:
+        image = PillowImage.open(io.BytesIO(answer.body))
+        image.load()
+    except (OSError, ValueError, SyntaxError):
+        return answer
+    return answer.with_body(written(change(image), image.format or "PNG"))
+
+
+def written(image: Image, kind: str) -> bytes:
+    """A file of a picture."""
+    held = io.BytesIO()
+    kept = image.convert("RGB") if kind == "JPEG" else image
+    kept.save(held, kind, **({"lossless": True} if kind == "WEBP" else {"quality": 95} if kind == "JPEG" else {}))
+    return held.getvalue()
+
+
+def _paints(
+    name: str,
+    breaks: str,
+    text: str,
+    change: Callable[[Image, Submitted | None, Link], Image],
+    *,
+    when: Callable[[State, Submitted | None, Link], bool] = lambda state, task, link: True,
+    **more: Any,
+) -> Mutant:
+    """Gives pictures other pixels."""
+
+    def picture(state: State, link: Link, request: Request, answer: Answer) -> Answer:
+        task = state.tasks.get(link.task_id)
+        if task is None or task.sent.operation not in V3 or not when(state, task, link):
+            return answer
+        return repainted(answer, lambda image: change(image, task, link))
+
+    return Mutant(name=name, breaks=breaks, text=text, picture=picture, sees_links=True, **more)
+
+
+def files(name: str, breaks: str, text: str, change: Callable[[Answer], Answer], **more: Any) -> Mutant:
+    """Changes the answers of links."""
+
+    def picture(state: State, link: Link, request: Request, answer: Answer) -> Answer:
+        return change(answer) if answer.status in (200, 206) and link.task_id in state.tasks else answer
+
+    return Mutant(name=name, breaks=breaks, text=text, picture=picture, sees_links=True, **more)
+
+
+def _inverted(image: Image, task: Submitted | None = None, link: Link | None = None) -> Image:
+    from PIL import ImageOps
+
+    return ImageOps.invert(image.convert("RGB"))
+
+
+def _resized(side: Callable[[int], int]) -> Any:
+    return lambda image, task, link: image.resize((side(image.width), side(image.height)))
+
+
+def _hires(state: State, task: Submitted | None, link: Link) -> bool:
+    return isinstance(asked(task, "request.hires_fix"), dict)
+
+
+def _low(image: Image, task: Submitted | None, link: Link) -> Image:
+    return image.resize((asked(task, "request.width", image.width), asked(task, "request.height", image.height)))
+
+
+def _as_other(kind: str) -> Callable[[Answer], Answer]:
+    def change(answer: Answer) -> Answer:
+        from PIL import Image as PillowImage
+
+        return answer.with_body(written(PillowImage.open(io.BytesIO(answer.body)), kind))
+
+    return change
+
+
+def _opaque(image: Image, task: Submitted | None, link: Link) -> Image:
+    return image.convert("RGB").convert("RGBA")
+
+
+def _see_through(image: Image, task: Submitted | None, link: Link) -> Image:
+    found = image.convert("RGBA")
+    found.putalpha(128)
+    return found
+
+
+def _wants_alpha(state: State, task: Submitted | None, link: Link) -> bool:
+    return asked(task, "request.enable_transparent_background") is True
+
+
+def _plain(state: State, task: Submitted | None, link: Link) -> bool:
+    return not _wants_alpha(state, task, link)
+
+
+def _asks_for(*kinds: str) -> Any:
+    return lambda state, task, link: asked(task, "extra.response_image_type", "png") in kinds
+
+
+def _flat(image: Image, task: Submitted | None, link: Link) -> Image:
+    from PIL import Image as PillowImage
+
+    shade = 40 + 37 * link.index + 11 * (task.number if task else 0)
+    return PillowImage.new("RGB", image.size, (shade % 256, 90, 60))
+
+
+async def _first_of_all(state: State, link: Link, request: Request, answer: Answer) -> Answer:
+    """Every picture of a task is its first."""
+    first = next((one for one in state.links.values() if one.task_id == link.task_id and one.index == 0), link)
+    if link.index == 0 or link.task_id not in state.tasks:
+        return answer
+    return await state.fetch(first.origin, request)
+
+
+def _a_repetition(state: State, task: Submitted | None, link: Link) -> bool:
+    """Whether an earlier task had an equal body."""
+    return task is not None and any(
+        one.number < task.number and one.sent.json == task.sent.json for one in state.tasks.values()
+    )
+
+
+def _drawn(state: State, request: Request, answer: Answer) -> bool:
+    task = state.task_of(request)
+    return succeeded(state, request, answer) and task is not None and asked(task, "request.seed", -1) == -1
+
+
+def _blind(name: str, breaks: str, text: str, field: str, value: Any, *, ops: tuple[str, ...] = (TXT2IMG,)) -> Mutant:
+    """Draws as if a field of the request had one value for all, and does not let the result tell."""
+
+    def request(state: State, request: Request) -> Request:
+        body = request.fresh()
+        inner = body.get("request") if isinstance(body, dict) else None
+        if request.operation not in ops or not isinstance(inner, dict) or field not in inner:
+            return request
+        if type(inner[field]) is not type(value) and value is not ABSENT:
+            return request
+        if not inner[field] or (isinstance(inner[field], str) and len(inner[field]) > 200):
+            return request
+        for place in places(body, f"request.{field}"):
+            put(place, value)
+        return request.with_json(body)
+
+    def answer(state: State, request: Request, answer: Answer) -> Answer:
+        if request.operation != RESULT or answer.status != 200:
+            return answer
+        body = answer.fresh()
+        quietly(body)
+        return answer.with_json(body)
+
+    return Mutant(name=name, breaks=breaks, text=text, request=request, answer=answer)
+
+
+def _one_seed(state: State, request: Request) -> Request:
+    body = request.fresh()
+    inner = body.get("request") if isinstance(body, dict) else None
+    if request.operation not in V3 or not isinstance(inner, dict):
+        return request
+    seed = inner.get("seed", -1)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < -1:
+        return request
+    inner["seed"] = 1
+    return request.with_json(body)
+
+
+def _seed_as_asked(state: State, request: Request, answer: Answer) -> Answer:
+    task = state.task_of(request)
+    body = answer.fresh()
+    if request.operation != RESULT or answer.status != 200 or task is None or not isinstance(body.get("extra"), dict):
+        return answer
+    given = asked(task, "request.seed", -1)
+    body["extra"]["seed"] = str(given if given >= 0 else 1000 + 7919 * task.number)
+    quietly(body)
+    return answer.with_json(body)
+
+
+MUTANTS = (
+    files(
+        "half-files",
+        "V3-IMAGE-001",
+        "Files end in the middle.",
+        lambda answer: answer.with_body(answer.body[: len(answer.body) // 2]),
+    ),
+    files(
+        "files-of-text", "V3-IMAGE-001", "Files are no pictures.", lambda answer: answer.with_body(b"<html>soon</html>")
+    ),
+    _paints(
+        "sides-swapped",
+        "V3-IMAGE-002",
+        "Width and height are swapped.",
+        lambda image, task, link: image.resize(image.size[::-1]),
+        when=lambda state, task, link: not _hires(state, task, link),
+    ),
+    _paints(
+        "sides-rounded",
+        "V3-IMAGE-002",
+        "Sides are rounded down to multiples of 64.",
+        _resized(lambda side: side // 64 * 64 or 64),
+        when=lambda state, task, link: not _hires(state, task, link),
+    ),
+    _paints(
+        "one-column-less",
+        "V3-IMAGE-002",
+        "The last column is missing.",
+        lambda image, task, link: image.crop((0, 0, image.width - 1, image.height)),
+        when=lambda state, task, link: not _hires(state, task, link),
+    ),
+    _paints("hires-stays-low", "V3-IMAGE-003", "hires_fix changes no size.", _low, when=_hires),
+    _paints(
+        "hires-is-square",
+        "V3-IMAGE-003",
+        "hires_fix uses target_width for both sides.",
+        lambda image, task, link: image.resize((image.width, image.width)),
+        when=_hires,
+    ),
+    files(
+        "jpeg-inside",
+        "V3-IMAGE-004",
+        "Every file is a jpeg, whatever its type says.",
+        _as_other("JPEG"),
+        also=("V3-IMAGE-013",),
+    ),
+    files("png-inside", "V3-IMAGE-004", "Every file is a png, whatever its type says.", _as_other("PNG")),
+    _paints(
+        "grey-pictures",
+        "V3-IMAGE-005",
+        "Pictures are grey.",
+        lambda image, task, link: image.convert("L").convert("RGB"),
+        when=_plain,
+    ),
+    _paints("flat-pictures", "V3-IMAGE-005", "Pictures are of one colour.", _flat, when=_plain),
+    _paints(
+        "pale-pictures",
+        "V3-IMAGE-005",
+        "Pictures are half transparent.",
+        _see_through,
+        when=lambda state, task, link: _plain(state, task, link) and _asks_for("png")(state, task, link),
+    ),
+    Mutant(
+        name="same-picture-each-time",
+        breaks="V3-IMAGE-006",
+        text="All pictures of a task are the first one.",
+        picture=_first_of_all,
+        sees_links=True,
+    ),
+    _paints(
+        "repetitions-differ",
+        "V3-IMAGE-007",
+        "An equal request with an equal seed gives another picture.",
+        _inverted,
+        when=lambda state, task, link: _a_repetition(state, task, link) and asked(task, "request.seed", -1) >= 0,
+    ),
+    puts(
+        "another-seed-reported",
+        "V3-IMAGE-008",
+        "The seed that is reported is not the one that was drawn.",
+        RESULT,
+        "extra.seed",
+        lambda seed: str(int(seed) + 1),
+        when=_drawn,
+    ),
+    Mutant(
+        name="seed-ignored",
+        breaks="V3-IMAGE-009",
+        text="All seeds give the same picture.",
+        request=_one_seed,
+        answer=_seed_as_asked,
+    ),
+    _blind("prompt-ignored", "V3-IMAGE-010", "Every prompt is read as the same one.", "prompt", "a field"),
+    _blind("sampler-ignored", "V3-IMAGE-011", "Every sampler is the same one.", "sampler_name", "DDIM"),
+    _blind("loras-ignored", "V3-IMAGE-011", "LoRAs change nothing.", "loras", ABSENT),
+    _paints(
+        "webp-differs", "V3-IMAGE-012", "A webp shows something else than a png.", _inverted, when=_asks_for("webp")
+    ),
+    _paints(
+        "jpeg-differs", "V3-IMAGE-012", "A jpeg shows something else than a png.", _inverted, when=_asks_for("jpeg")
+    ),
+    _paints(
+        "alpha-lost",
+        "V3-IMAGE-013",
+        "A transparent picture has no alpha.",
+        lambda image, task, link: image.convert("RGB"),
+        when=_wants_alpha,
+    ),
+    _paints("alpha-full", "V3-IMAGE-013", "A transparent picture is nowhere transparent.", _opaque, when=_wants_alpha),
+)
