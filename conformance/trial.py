@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from conformance import bodies
 from conformance.bodies import Body
+from conformance.budget import pictures as pictures_asked_for
 from conformance.client import Key, Says, Streamed
 from conformance.errors import Broken, CheckEnd, NotApplicable, NotMeasured
 from conformance.expect import Claim, refused_v2, refused_v3
@@ -119,6 +120,17 @@ class Trial:
         """Whether the target has the operation at all."""
         return await self.session.gone(operation_id) is None
 
+    async def free(self, operation_id: str, body: Body) -> Body:
+        """The same submit, ordering no work where the target allows that; to be sent as often as one likes.
+
+        Raises:
+            NotMeasured: it would order work, in safe mode.
+        """
+        found = await self.session.free(operation_id, body)
+        if self.target.safe and pictures_asked_for(operation_id, found):
+            raise NotMeasured("not measured: safe mode orders one small task and no more (--no-safe allows it)")
+        return found
+
     async def accepted(
         self,
         operation_id: str,
@@ -182,7 +194,7 @@ class Trial:
             Broken: it is accepted, or refused in another way.
         """
         if may_accept and isinstance(body, dict):
-            body = await self.session.free(operation_id, body)
+            body = await self.free(operation_id, body)
         said = says or (Says.UNCHECKED if raw is not None else Says.WRONG)
         answer = await self.session.ask(
             operation_id,
@@ -222,7 +234,7 @@ class Trial:
         code = answer.at("code")
         if v2 and answer.status == 200 and not (taken and code == 0):
             if not has_type(code, ["integer"]):
-                blame = "V2-CODE-001"
+                blame = "V2-CODE-001" if task_id is None else "V2-SUBMIT-002"
             elif code != 0:
                 blame = "V2-SUBMIT-003"  # an error, but with an id beside it
         elif not taken and answer.status is not None and 400 <= answer.status <= 499:
