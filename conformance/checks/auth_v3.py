@@ -59,7 +59,7 @@ def _wrong(t: Trial) -> str:
 async def a_valid_key_is_served(t: Trial) -> None:
     calls: list[Call] = [(MODELS, None, {"params": {"pagination.limit": "1"}})]
     calls = calls if await t.exists(MODELS) else []
-    calls += [(operation_id, await t.session.free(operation_id, body), {}) for operation_id, body in await t.submits()]
+    calls += [(operation_id, await t.free(operation_id, body), {}) for operation_id, body in await t.submits()]
     answers = [await t.ask(operation_id, body, **how) for operation_id, body, how in calls]
     found = next((answer.at("task_id") for answer in answers if isinstance(answer.at("task_id"), str)), UNKNOWN_TASK)
     answers.append(await t.ask(RESULT, params={"task_id": found}))

@@ -8,8 +8,7 @@ from typing import Any
 
 from conformance.bodies import MODELS, RESULT, TXT2IMG, Body, Path, changed
 from conformance.client import Says
-from conformance.expect import matches, status, status_between, typed
-from conformance.predicates import task_id_v3
+from conformance.expect import matches, status, typed
 from conformance.registry import Area
 from conformance.tasks import Task
 from conformance.trial import Trial
@@ -31,13 +30,10 @@ PICTURE_STARTS = ("iVBORw0KGgo", "/9j/", "UklGR", "data:image/")
 @area.check("V3-SUBMIT-001")
 async def a_valid_submit_is_answered_with_200(t: Trial) -> None:
     for operation_id, body in await t.submits():
-        answer = await t.ask(operation_id, await t.session.free(operation_id, body), purpose="a valid submit")
-        if task_id_v3(answer.json) is not None:
-            t.expect(answer, status_between(200, 299))
+        # An id with another status than one of 2xx ends the submit, and is this requirement's matter.
         task = await t.submitted(operation_id, body)
-        other = next((one for one in (answer, task.submit) if one.status != 200), None)
-        if other is not None:
-            t.tolerated(f"it is answered with status {other.status}", other)
+        if task.submit.status != 200:
+            t.tolerated(f"it is answered with status {task.submit.status}", task.submit)
 
 
 @area.check("V3-SUBMIT-002")
@@ -67,12 +63,12 @@ async def a_task_id_is_a_uuid(t: Trial) -> None:
 async def each_accepted_submit_gets_an_id_of_its_own(t: Trial) -> None:
     tasks: list[Task] = []
     for operation_id, body in await t.submits():
-        free = await t.session.free(operation_id, body)
+        free = await t.free(operation_id, body)
         tasks += [await t.submitted(operation_id, free, copy=copy) for copy in (1, 2)]
         tasks += await t.all(t.submitted(operation_id, free, copy=copy) for copy in (3, 4, 5))
+    operation_id, plain = (await t.submits())[0]
     # Two that order work: a made-up event may get its id in another way than a picture does.
-    _, plain = (await t.submits())[0]
-    tasks += [await t.submitted(tasks[0].operation_id, plain, copy=copy) for copy in (0, 1)]
+    tasks += [await t.submitted(operation_id, plain, copy=copy) for copy in ((0,) if t.target.safe else (0, 1))]
     first: dict[str, Task] = {}
     for task in tasks:
         other = first.setdefault(task.task_id, task)
@@ -111,7 +107,7 @@ def _is_picture(place: str, value: Any) -> bool:
 @area.check("V3-SUBMIT-006")
 async def json_is_taken_with_and_without_a_charset(t: Trial) -> None:
     for operation_id, body in await t.submits():
-        free = await t.session.free(operation_id, body)
+        free = await t.free(operation_id, body)
         await t.submitted(operation_id, body)  # what is refused whatever its type says nothing of types
         for media_type in JSON_TYPES:
             answer = await t.ask(
@@ -140,7 +136,7 @@ async def other_content_types_are_refused(t: Trial) -> None:
 @area.check("V3-SUBMIT-008")
 async def a_body_that_is_no_json_is_refused(t: Trial) -> None:
     for operation_id, body in await t.submits():
-        text = json.dumps(await t.session.free(operation_id, body))
+        text = json.dumps(await t.free(operation_id, body))
         broken = {
             "single quotes": text.replace('"', "'"),
             "a trailing comma": f"{text[:-1]},}}",
@@ -202,7 +198,7 @@ async def a_field_that_no_page_names_is_refused(t: Trial) -> None:
 async def _holders(t: Trial, operation_id: str, body: Body) -> list[tuple[Body, Path]]:
     """Bodies with the objects that a stray field can stand in, and where those are."""
     names = await t.names()
-    webhook = (await t.session.free(operation_id, body)).get("extra", {}).get("webhook")
+    webhook = (await t.free(operation_id, body)).get("extra", {}).get("webhook")
     storage = {"region": "us-east-1", "bucket": "pictures", "path": "/"}
     found: list[tuple[Body, Path]] = [
         (body, ()),
@@ -236,7 +232,7 @@ async def a_query_parameter_that_no_page_names_is_ignored(t: Trial) -> None:
     tasks = []
     for operation_id, body in await t.submits():
         tasks.append(await t.submitted(operation_id, body))
-        free = await t.session.free(operation_id, body)
+        free = await t.free(operation_id, body)
         answer = await t.ask(operation_id, free, params=[STRAY_PARAMETER], purpose="a submit with a stray parameter")
         t.session.task_of(operation_id, free, answer, blame=t.requirement.id)
     task = tasks[0]
