@@ -93,7 +93,6 @@ async def outcomes(
         second_key=f"{key}-second",
         control=bench.control,
         strict=mutant.strict or strict,
-        names={},
     )
     plan = Plan(requirements=chosen, limits=Limits(max_time_s=LONGEST_S), again=bench.again)
     async with in_process(mutant, upstream, bench.document, origin) as transport, asyncio.timeout(LONGEST_S * 1.2):
@@ -138,7 +137,7 @@ async def ruling(
             if outcome.verdict is not Verdict.BLOCKED
             else f"BLOCKED by {outcome.blocked_by}"
             for name, outcome in found.items()
-            if name != mutant.breaks and _worse(outcome, sound.get(name, 0), mutant)
+            if name != mutant.breaks and _worse(outcome, sound.get(name, 0), found)
         },
         also=mutant.also,
         blocked=tuple(name for name, one in found.items() if one.verdict is Verdict.BLOCKED),
@@ -154,7 +153,9 @@ def grade(outcome: Outcome) -> int:
     return {Verdict.FAIL: 3, Verdict.ERROR: 3}.get(outcome.verdict, 0 if outcome.verdict.green else 2)
 
 
-def _worse(outcome: Outcome, sound: int, mutant: Mutant) -> bool:
-    if outcome.verdict is Verdict.BLOCKED and outcome.blocked_by in (mutant.breaks, *mutant.also):
+def _worse(outcome: Outcome, sound: int, found: Mapping[str, Outcome]) -> bool:
+    """Whether it is red of its own; what a red one blocks is not, for the defect turned only that one red."""
+    root = found.get(outcome.blocked_by)
+    if outcome.verdict is Verdict.BLOCKED and root is not None and grade(root) == 3:
         return False
     return grade(outcome) > sound

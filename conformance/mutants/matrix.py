@@ -1,0 +1,152 @@
+"""The kill matrix: every mutant against the suite, on as many lanes as there are cores.
+
+`python -m conformance.mutants.matrix` starts a correct server per lane, runs the suite against each mutant in front of
+it, and says which requirement saw which mutant. Exit codes: 0 all killed, 1 one survived, 2 wrong use, 3 no server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import click
+
+from conformance import timing
+from conformance.mutants.catalogue import load_mutants
+from conformance.mutants.judging import Bench, Ruling, grade, outcomes, quick_ids, ruling
+from conformance.mutants.table import Summary, markdown, record
+from conformance.mutants.upstreams import DEFAULT, NoUpstream, upstream
+from conformance.mutants.values import FAITHFUL, Mutant
+
+RENEWED_AFTER = 40
+"""Mutants that one server sees; then a fresh one takes over, for worlds and pictures pile up."""
+PAGE = Path("docs/conformance/mutants.md")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """Mutants for one lane.
+
+    Attributes:
+        names: in the order in which they are tried.
+    """
+
+    names: tuple[str, ...]
+    command: str
+    control: str
+    quick: bool
+
+
+def bench(control: str) -> Bench:
+    """What all rulings of a process share."""
+    from conformance.registry import load_checks
+    from openapi.document import load
+    from openapi.requirements import load_requirements
+
+    return Bench(document=load(), rows=load_requirements(), registry=load_checks(), control=control)
+
+
+def _lot(lot: Lot) -> list[Ruling]:
+    """In a process of its own: tries mutants one after the other."""
+    catalogue = load_mutants()
+    with upstream(lot.command) as url:
+        return asyncio.run(_try_all(bench(lot.control), [catalogue[name] for name in lot.names], url, lot.quick))
+
+
+async def _try_all(held: Bench, mutants: Sequence[Mutant], url: str, quick: bool) -> list[Ruling]:
+    found: list[Ruling] = []
+    sound: dict[bool, Mapping[str, int]] = {}
+    for mutant in mutants:
+        if mutant.breaks not in held.registry:
+            found.append(Ruling(mutant=mutant.name, breaks=mutant.breaks, verdict="no check"))
+            continue
+        if mutant.strict not in sound:
+            faultless = await outcomes(held, FAITHFUL, url, strict=mutant.strict)
+            sound[mutant.strict] = {name: grade(outcome) for name, outcome in faultless.items()}
+        ids = quick_ids(held, mutant) if quick else ()
+        found.append(await ruling(held, mutant, url, sound[mutant.strict], ids))
+    return found
+
+
+def _lots(names: Sequence[str], command: str, control: str, quick: bool, lanes: int) -> list[Lot]:
+    size = max(1, min(RENEWED_AFTER, -(-len(names) // lanes)))
+    # Neighbours in the catalogue take a like time: every lot gets some of each family.
+    count = -(-len(names) // size)
+    return [
+        Lot(names=tuple(names[start::count]), command=command, control=control, quick=quick) for start in range(count)
+    ]
+
+
+def judged(lots: Iterable[Lot], lanes: int, tell: Any = None) -> list[Ruling]:
+    """Rulings of all lots, which run side by side.
+
+    Args:
+        tell: called with the rulings of a lot when it has ended.
+    """
+    found: list[Ruling] = []
+    with ExitStack() as stack:
+        pool = stack.enter_context(ProcessPoolExecutor(lanes, mp_context=get_context("spawn"), max_tasks_per_child=1))
+        for rulings in pool.map(_lot, lots):
+            found += rulings
+            if tell:
+                tell(rulings)
+    return found
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--upstream", "command", default=DEFAULT, show_default=True, help="Command that starts a correct server.")
+@click.option("--control", default="/__mock", show_default=True, help="Its control interface; empty for none.")
+@click.option(
+    "--only", multiple=True, metavar="NAME", help="This mutant, or those of a requirement or area; repeatable."
+)
+@click.option("--quick", is_flag=True, help="Only the area of the broken requirement, and what it needs.")
+@click.option("--lanes", default=2, show_default=True, type=click.IntRange(1, 64), help="Servers side by side.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Where to write the rulings.")
+@click.option("--write", is_flag=True, help=f"Write {PAGE}.")
+def main(
+    command: str, control: str, only: tuple[str, ...], quick: bool, lanes: int, json_path: Path | None, write: bool
+) -> None:
+    """Run every mutant against the suite and say which survived."""
+    catalogue = load_mutants()
+    names = [name for name, mutant in catalogue.items() if not only or _is_meant(mutant, only)]
+    if not names:
+        raise click.UsageError("no such mutant")
+    started_s = timing.now()
+    try:
+        rulings = judged(_lots(names, command, control, quick, lanes), lanes, _tell)
+    except NoUpstream as error:
+        click.echo(str(error), err=True)
+        sys.exit(3)
+    order = {name: place for place, name in enumerate(names)}
+    rulings.sort(key=lambda one: order[one.mutant])
+    held = bench(control)
+    summary = Summary.of(held, catalogue, rulings, command, timing.now() - started_s)
+    if json_path:
+        json_path.write_text(json.dumps(record(summary, catalogue), indent=1, ensure_ascii=False) + "\n")
+    if write:
+        PAGE.write_text(markdown(summary, catalogue), encoding="utf-8")
+    click.echo(summary.words())
+    sys.exit(1 if summary.survivors else 0)
+
+
+def _is_meant(mutant: Mutant, only: tuple[str, ...]) -> bool:
+    return any(word == mutant.name or mutant.breaks == word or mutant.breaks.startswith(f"{word}-") for word in only)
+
+
+def _tell(rulings: Sequence[Ruling]) -> None:
+    for one in rulings:
+        others = "" if one.alone else f" with {', '.join(one.others)}"
+        said = "killed" if one.killed else f"SURVIVED ({one.trouble or one.verdict})"
+        click.echo(f"{one.mutant}: {one.breaks} {said}{others} ({one.took_s:.1f} s)")
+
+
+if __name__ == "__main__":
+    main()
