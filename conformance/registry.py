@@ -26,7 +26,7 @@ class Phase(IntEnum):
     LIMITS = 3
     """Uses up what the account may do in a minute."""
     LAST = 4
-    """Looks at what all others sent and received; sends nothing."""
+    """Looks at what all others sent and received; sends only what makes it decide something when it runs alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
