@@ -6,14 +6,11 @@ Whatever came from a server is put in as text by the template engine's escaping,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conformance.exit_codes import ExitCode
 from conformance.report.model import Entry, Report
 from conformance.verdict import Verdict
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
 
 TEMPLATE = "report.html.j2"
 
@@ -76,7 +73,6 @@ def write(report: Report) -> str:
     engine.filters["css"] = lambda verdict: f"v-{verdict.lower().replace('_', '-')}"
     engine.filters["operations"] = operations
     engine.filters["path"] = _path
-    engine.filters["ticks"] = ticks
     return engine.get_template(TEMPLATE).render(**_context(report)).lstrip()
 
 
@@ -105,18 +101,6 @@ def _context(report: Report) -> dict[str, Any]:
 def operations(entry: Entry) -> list[str]:
     """What the sentence is about: operations by id, and `webhook`."""
     return sorted({name.partition(":")[0] for name in entry.row.names} - {"security"})
-
-
-def ticks(text: str) -> Markup:
-    """A sentence of ours, with what stands between backticks set as code; escaped like everything else."""
-    from markupsafe import Markup, escape
-
-    pieces = text.split("`")
-    if len(pieces) % 2 == 0:
-        return escape(text)
-    return Markup().join(
-        Markup("<code>{}</code>").format(piece) if place % 2 else escape(piece) for place, piece in enumerate(pieces)
-    )
 
 
 def _path(url: str) -> str:
