@@ -58,7 +58,7 @@ async def _leave_alone(t: Trial) -> Unasked:
         await clock.advance(UNASKED_S)
         alone = f"{UNASKED_S:.0f} s of the clock"
     else:  # how long a queue is nobody knows, so that this proves an early end and no late one
-        usual_s = stories.end_of(asked).started_s - asked.submit.started_s
+        usual_s = asked.result.started_s - asked.submit.started_s
         seconds = min(UNASKED_TIMES * usual_s + UNASKED_REAL_S, t.target.patience_s)
         await timing.pause(seconds)
         alone = f"{seconds:.1f} s"

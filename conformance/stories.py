@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from conformance.bodies import IMG2IMG, TXT2IMG, Body, changed
 from conformance.errors import Broken
-from conformance.tasks import Picture, Task, ended, status_of
+from conformance.tasks import Picture, Task, ended
 from conformance.wire import MISSING, Exchange
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ PAIR_SIZE = (200, 136)
 HIRES_SIZE = (192, 288)
 OTHER_PROMPT = "a blue square on a yellow wall"
 OTHER_SAMPLER = "DDIM"
+LEVEL_PROMPT = "a blue swimsuit on a clothes line"
+"""Of a kind that only the highest level of detection is documented to look for, so that levels may differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,9 +180,10 @@ async def transparent(t: Trial) -> Story:
 
 
 async def detected(t: Trial, level: int | None = None) -> Story:
-    """`seeded` with detection of unsafe pictures."""
+    """`seeded` of another prompt with detection of unsafe pictures."""
     levels = {} if level is None else {"nsfw_detection_level": level}
-    return await with_extra(t, blame="V3-NSFW-005", enable_nsfw_detection=True, **levels)
+    story = await with_extra(t, blame="V3-NSFW-005", enable_nsfw_detection=True, **levels)
+    return replace(story, body=changed(story.body, ("request", "prompt"), LEVEL_PROMPT))
 
 
 async def detected_img2img(t: Trial) -> Story:
@@ -201,7 +204,7 @@ async def with_extra(t: Trial, *, blame: str, **extra: object) -> Story:
 
 async def replayed(t: Trial, drawn: Story) -> Story:
     """A story without seed, with the seed put in that was drawn for it."""
-    seed = seed_of(t, end_of(await finished(t, drawn)))
+    seed = seed_of(t, (await finished(t, drawn)).result)
     return replace(drawn, body=changed(drawn.body, ("request", "seed"), seed))
 
 
@@ -257,11 +260,6 @@ def _until_the_end(story: Story, task: Task) -> Iterator[Told]:
             yield one
             if one.finished:
                 return
-
-
-def end_of(task: Task) -> Exchange:
-    """The answer that showed the end of a task that was waited for; later ones may follow it in `polls`."""
-    return next(answer for answer in task.polls if ended(status_of(answer, v2=False), v2=False))
 
 
 async def watched(t: Trial) -> tuple[Story, Task]:

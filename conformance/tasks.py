@@ -75,7 +75,7 @@ class Task:
     Attributes:
         body: what was asked for.
         submit: the exchange that made it.
-        polls: every answer to a question for it that the suite got while it waited, the last one when it had ended.
+        polls: every answer to a question for it that the suite got, also after it had ended.
     """
 
     operation_id: str
@@ -91,12 +91,12 @@ class Task:
 
     @property
     def result(self) -> Exchange:
-        """The last answer; of a task that was waited for, the one that showed its end."""
-        return self.polls[-1]
+        """The answer that showed its end, whatever was answered after it; the last one while none did."""
+        return next((poll for poll in self.polls if ended(status_of(poll, v2=self.v2), v2=self.v2)), self.polls[-1])
 
     @property
     def status(self) -> Any:
-        """`task.status` or `data.status` of the last answer; MISSING when there is none."""
+        """`task.status` or `data.status` of `result`; MISSING when there is none."""
         return status_of(self.result, v2=self.v2)
 
     @property

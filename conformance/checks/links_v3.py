@@ -63,7 +63,7 @@ async def a_link_is_dead_when_its_time_is_over(t: Trial) -> None:
 @area.check("V3-LINK-005")
 async def a_link_lives_for_an_hour(t: Trial) -> None:
     for story in (await stories.plain(t), await stories.plain_img2img(t)):
-        answer = stories.end_of(await stories.finished(t, story))
+        answer = (await stories.finished(t, story)).result
         for index in range(len(stories.entries_of(t, answer))):
             stories.ttl_of(t, answer, index)
         t.expect(answer, one_of("images[].image_url_ttl", 3600, "3600"))

@@ -8,6 +8,7 @@ from typing import Any
 from conformance import ageing, stories
 from conformance.bodies import RESULT
 from conformance.client import Says
+from conformance.errors import Broken
 from conformance.expect import (
     absent,
     between,
@@ -22,7 +23,7 @@ from conformance.expect import (
 )
 from conformance.registry import Area, Phase
 from conformance.stories import Story, Told
-from conformance.tasks import WORDS_V3, Task
+from conformance.tasks import WORDS_V3
 from conformance.trial import Trial
 from conformance.wire import MISSING, Exchange
 
@@ -51,14 +52,13 @@ async def ends(t: Trial, *which: Story) -> list[Told]:
 @area.check("V3-RESULT-001")
 async def an_own_task_is_answered_with_200_and_an_object(t: Trial) -> None:
     for story in await both_plain(t):
-        task = await stories.submitted(t, story)
-        answer = await t.session.poll(task)
-        if answer.status is not None and 400 <= answer.status <= 499 and answer.status != 404:
-            again = await _typed_poll(t, task)
-            if again.status == 200:  # it is the header that is missed
-                t.expect(answer, status(200), blame="V3-RESULT-004", seen=(task.submit.number,))
-        t.expect(answer, status(200), json_body("object"), seen=(task.submit.number,))
-        t.expect(stories.end_of(await stories.finished(t, story)), status(200), json_body("object"))
+        try:
+            task = await stories.finished(t, story)
+        except Broken as end:
+            if end.requirement == t.requirement.id and await _header_is_missed(t, story):
+                raise Broken("V3-RESULT-004", end.expected, end.actual, end.exchanges) from end
+            raise
+        t.expect(task.result, status(200), json_body("object"), seen=(task.submit.number,))
 
 
 @area.check("V3-RESULT-002")
@@ -69,7 +69,7 @@ async def a_call_without_an_id_is_answered_with_400(t: Trial) -> None:
         t.tolerated("it is answered with status 404", answer)
 
 
-@area.check("V3-RESULT-003")
+@area.check("V3-RESULT-003", needs=("V3-RESULT-004",))
 async def an_id_that_no_task_has_is_answered_with_404(t: Trial) -> None:
     task = await stories.submitted(t, await stories.plain(t))
     last = "0" if task.task_id[-1:] != "0" else "1"
@@ -83,20 +83,20 @@ async def an_id_that_no_task_has_is_answered_with_404(t: Trial) -> None:
 
 @area.check("V3-RESULT-004")
 async def a_call_needs_no_content_type(t: Trial) -> None:
-    task = await stories.submitted(t, await stories.plain(t))
-    answer = await t.session.poll(task)
-    if answer.status == 200:
-        return
-    if (await _typed_poll(t, task)).status == 200:
-        t.expect(answer, status(200), seen=(task.submit.number,))
-    await stories.finished(t, await stories.plain(t))  # whatever it is, it is not the header
+    story = await stories.plain(t)
+    try:
+        await stories.finished(t, story)  # no call for it had one
+    except Broken as end:
+        if end.requirement == "V3-RESULT-001" and await _header_is_missed(t, story):
+            raise Broken(t.requirement.id, end.expected, end.actual, end.exchanges) from end
+        raise
 
 
-async def _typed_poll(t: Trial, task: Task) -> Exchange:
-    headers = {"Content-Type": "application/json"}
-    return await t.ask(
-        RESULT, params={"task_id": task.task_id}, headers=headers, purpose="the same with a Content-Type"
-    )
+async def _header_is_missed(t: Trial, story: Story) -> bool:
+    """Whether a call that is refused is served once it has a `Content-Type`."""
+    task = await stories.submitted(t, story)
+    headers, query = {"Content-Type": "application/json"}, {"task_id": task.task_id}
+    return (await t.ask(RESULT, params=query, headers=headers, purpose="the same with a Content-Type")).status == 200
 
 
 @area.check("V3-RESULT-005")
@@ -217,7 +217,7 @@ async def the_seed_is_a_string_of_digits(t: Trial) -> None:
 async def a_seed_in_the_request_is_reported_unchanged(t: Trial) -> None:
     asked = [await stories.seeded(t), await stories.other_seed(t)]
     drawn = await stories.plain_img2img(t)
-    if stories.end_of(await stories.finished(t, drawn)).at("extra", "seed") is not MISSING:
+    if (await stories.finished(t, drawn)).result.at("extra", "seed") is not MISSING:
         asked.append(await stories.replayed(t, drawn))
     for told in await ends(t, *asked):
         wanted, found = told.story.body["request"]["seed"], stories.seed_of(t, told.answer)
@@ -231,7 +231,7 @@ async def each_task_draws_a_seed_of_its_own(t: Trial) -> None:
     without = [await stories.finished(t, await stories.plain(t)), await t.session.finish(alone.task)]
     minus = await t.all(stories.finished(t, story) for story in (await stories.pair(t), await stories.hires(t)))
     for tasks, words in ((without, "without seed"), (minus, "with seed -1")):
-        answers = [stories.end_of(task) for task in tasks]
+        answers = [task.result for task in tasks]
         if any(answer.at("extra", "seed") is MISSING for answer in answers):
             t.branch("the seed that was drawn is not reported")
             continue

@@ -158,8 +158,8 @@ def swapped(holder: dict[str, Any], one: str, other: str) -> None:
 
 
 def grey(image: Image.Image) -> Image.Image:
-    """Without colour."""
-    return ImageOps.grayscale(image).convert("RGB")
+    """Without colour, where it is opaque."""
+    return image if image.has_transparency_data else ImageOps.grayscale(image).convert("RGB")
 
 
 def kept_for_ever() -> Wrapper:

@@ -70,6 +70,10 @@ def _status(status: int) -> Any:
     return lambda _, answered: replace(answered, status=status)
 
 
+def _accepted(_: Asked, answered: Answered) -> Answered:
+    return replace(answered, status=203) if answered.status == 200 else answered
+
+
 def _unknown_is_queued(asked: Asked, answered: Answered) -> Answered:
     if answered.status != 404:
         return answered
@@ -117,6 +121,13 @@ def _level(body: dict[str, Any], level: int) -> None:
         body["extra"].setdefault("nsfw_detection_level", level)
 
 
+def _reversed(body: dict[str, Any]) -> None:
+    extra = body.get("extra", {})
+    if extra.get("enable_nsfw_detection"):
+        level = extra.get("nsfw_detection_level", 0)
+        extra["nsfw_detection_level"] = 2 - level if level in (0, 1, 2) else level
+
+
 def _clamped(body: dict[str, Any]) -> None:
     if body.get("extra", {}).get("nsfw_detection_level") == 3:
         body["extra"]["nsfw_detection_level"] = 2
@@ -133,7 +144,7 @@ def _every_other(body: dict[str, Any], count: int) -> None:
 
 
 DEFECTS: dict[str, tuple[str, Any]] = {
-    "another success": ("V3-RESULT-001", lambda: answers(RESULT_PATH, _status(203))),
+    "another success": ("V3-RESULT-001", lambda: answers(RESULT_PATH, _accepted)),
     "unknown tasks wait": ("V3-RESULT-003", lambda: answers(RESULT_PATH, _unknown_is_queued)),
     "a GET must have a media type": (
         "V3-RESULT-004",
@@ -154,7 +165,7 @@ DEFECTS: dict[str, tuple[str, Any]] = {
     "half done at the end": ("V3-RESULT-011", lambda: results(each("task", progress_percent=50), "SUCCEED")),
     "null before pictures": ("V3-RESULT-012", lambda: results(_no_images)),
     "audios null": ("V3-RESULT-012", lambda: results(each("", audios=None))),
-    "a picture too few": ("V3-RESULT-013", lambda: results(lambda body: body["images"][1:].clear())),
+    "a picture too few": ("V3-RESULT-013", lambda: results(lambda body: body.update(images=body["images"][:1]))),
     "links without host": (
         "V3-RESULT-014",
         lambda: results(
@@ -251,6 +262,7 @@ DEFECTS: dict[str, tuple[str, Any]] = {
     ),
     "detection said to be off": ("V3-NSFW-004", lambda: results(each("extra", enable_nsfw_detection=False))),
     "level 3": ("V3-NSFW-006", lambda: submits(_clamped)),
+    "levels the other way round": ("V3-NSFW-007", lambda: submits(_reversed)),
     "level 2 when none is named": ("V3-NSFW-008", lambda: submits(lambda body: _level(body, 2))),
 }
 LIST_DEFECTS: dict[str, tuple[str, Any]] = {
@@ -282,8 +294,7 @@ LIST_DEFECTS: dict[str, tuple[str, Any]] = {
         "V3-MODEL-016",
         lambda: queries(
             lambda query: [
-                (name, f"c_{max(int(value[2:]) - 1, 0)}" if name == "pagination.cursor" and value < "c_2" else value)
-                for name, value in query
+                (name, "c_0" if (name, value) == ("pagination.cursor", "c_1") else value) for name, value in query
             ]
         ),
     ),
