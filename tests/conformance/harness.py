@@ -23,7 +23,7 @@ from conformance.verdict import Verdict
 from mockserver.app import create_app
 from mockserver.core.clock import ClockMode
 from mockserver.mock import Parts
-from mockserver.outbound.sender import FakeSender
+from mockserver.outbound.sender import FakeSender, Sender
 from mockserver.parts.wall import FakeWall
 from mockserver.settings import Settings
 from openapi.document import Document, load
@@ -46,7 +46,7 @@ def judge(
     strict: bool = False,
     transport: Wrapper | None = None,
     settings: Settings | None = None,
-    sends: bool = False,
+    sends: bool | Sender = False,
     **target: Any,
 ) -> Result:
     """What the suite says of some requirements.
@@ -56,7 +56,8 @@ def judge(
         strict: of the judge and of the mock.
         transport: puts something between the suite and the mock, see `defect`.
         settings: of the mock, in place of a manual clock and `strict`.
-        sends: whether the mock's events go over the network, to the suite's receiver; else nobody hears of them.
+        sends: whether the mock's events go over the network, to the suite's receiver, or what brings them there; else
+            nobody hears of them.
         target: further fields of `Target`.
     """
     document, rows, registry = _contract()
@@ -64,7 +65,7 @@ def judge(
     chosen = tuple(row for row in rows if row.id in registry and row.id.startswith(wanted))
     assert chosen, f"no check is bound to any of {wanted}"
     mock = settings or Settings(clock=ClockMode.parse("manual"), strict=strict)
-    parts = Parts(wall=FakeWall(), sender=None if sends else FakeSender())
+    parts = Parts(wall=FakeWall(), sender=_sender(sends))
     inner: httpx.AsyncBaseTransport = httpx.ASGITransport(create_app(document, mock, parts))
     told: dict[str, Any] = {
         "key": KEY,
@@ -84,6 +85,12 @@ def judge(
             transport=transport(inner) if transport else inner,
         )
     )
+
+
+def _sender(sends: bool | Sender) -> Sender | None:
+    if isinstance(sends, bool):
+        return None if sends else FakeSender()
+    return sends
 
 
 def not_green(result: Result) -> dict[str, str]:
