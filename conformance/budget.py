@@ -68,6 +68,21 @@ class Limits:
     max_usd: float | None = None
     max_time_s: float | None = None
 
+    def less(self, spent: Cost, took_s: float) -> Limits:
+        """What is left of them."""
+        usd, time_s = self.max_usd, self.max_time_s
+        return Limits(
+            max_requests=_left(self.max_requests, spent.requests),
+            max_tasks=_left(self.max_tasks, spent.tasks),
+            max_images=_left(self.max_images, spent.images),
+            max_usd=None if usd is None else max(0.0, usd - spent.usd),
+            max_time_s=None if time_s is None else max(0.0, time_s - took_s),
+        )
+
+
+def _left(limit: int | None, spent: int) -> int | None:
+    return None if limit is None else max(0, limit - spent)
+
 
 class Budget:
     """Counts what is spent and stops before a limit is passed.

@@ -85,6 +85,13 @@ class Reproduced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """Something about the run that is no verdict on a requirement."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished:
     """The end.
 
@@ -99,5 +106,5 @@ class RunFinished:
     ending: Ending = Ending.COMPLETE
 
 
-Event: TypeAlias = RunStarted | Exchanged | CheckFinished | Reproduced | RunFinished
+Event: TypeAlias = RunStarted | Exchanged | CheckFinished | Reproduced | Noted | RunFinished
 Listener: TypeAlias = Callable[[Event], None]

@@ -7,26 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from conformance import SUITE_VERSION, timing
 from conformance.budget import Cost, Limits, cost_of
 from conformance.errors import Unreachable
-from conformance.events import Ending, Event, Exchanged, Listener, RunFinished, RunStarted
+from conformance.events import CheckFinished, Ending, Event, Exchanged, Listener, Noted, RunFinished, RunStarted
 from conformance.predicates import task_id_v3
 from conformance.redaction import redactor_for
 from conformance.report.model import Report, report_of
 from conformance.selection import Selection
 from conformance.target import Target
+from conformance.verdict import Outcome, Verdict
 from openapi.document import Document, load
 from openapi.requirements import Requirements, load_requirements
 
 if TYPE_CHECKING:
     import httpx
 
+    from conformance.client import WireLog
     from conformance.runner import Result
 
 MOST_SCRIPTS = 40
@@ -124,7 +125,7 @@ async def _decide(
     job: Job,
     rows: Requirements,
     document: Document,
-    tell: Callable[[Event], None],
+    tell: Listener,
     transport: httpx.AsyncBaseTransport | None,
 ) -> Cost:
     from conformance.registry import load_checks
@@ -132,24 +133,61 @@ async def _decide(
 
     plan = Plan(requirements=job.selection.chosen, limits=job.limits, workers=job.workers)
     result = await run(job.target, plan, load_checks(), document, rows, (tell,), transport)
-    if job.repro and find_spec("conformance.repro"):
-        await _reproduce(job, rows, document, result, tell, transport)
-    return result.spent
+    outcomes, spent = dict(result.outcomes), result.spent
+    if job.fuzz:
+        spent += await _explore(job, rows, document, result, outcomes, tell, transport)
+    if job.repro:
+        await _reproduce(job, rows, document, outcomes, result.log, tell, transport)
+    return spent
+
+
+async def _explore(
+    job: Job,
+    rows: Requirements,
+    document: Document,
+    result: Result,
+    outcomes: dict[str, Outcome],
+    tell: Listener,
+    transport: httpx.AsyncBaseTransport | None,
+) -> Cost:
+    """Made-up calls after the checks; what they find turns the outcome of a chosen requirement red."""
+    from conformance.fuzz import explore
+    from conformance.opening import opened
+    from conformance.runner import outcome_of
+
+    limits = job.limits.less(result.spent, result.took_s)
+    if limits.max_requests == 0 or limits.max_time_s == 0:
+        tell(Noted(text="no input was made up: the budget is spent"))
+        return Cost()
+    async with opened(job.target, document, limits=limits, log=result.log, transport=transport) as session:
+        explored = await explore(session, seed=job.seed, examples=job.fuzz_examples)
+        for broken in explored.broken:
+            before = outcomes.get(broken.requirement)
+            if before is None or not before.verdict.green:
+                continue
+            after = outcome_of(rows[broken.requirement], broken, strict=job.target.strict)
+            if after.verdict.rank > before.verdict.rank:
+                outcomes[broken.requirement] = after
+                tell(CheckFinished(outcome=after))
+        stopped = (f"made-up input ended early: {explored.stopped}",) if explored.stopped else ()
+        for text in (*stopped, *explored.errors, *explored.notes):
+            tell(Noted(text=text))
+        return session.client.budget.spent
 
 
 async def _reproduce(
     job: Job,
     rows: Requirements,
     document: Document,
-    result: Result,
-    tell: Callable[[Event], None],
+    outcomes: Mapping[str, Outcome],
+    log: WireLog,
+    tell: Listener,
     transport: httpx.AsyncBaseTransport | None,
 ) -> None:
     from conformance.opening import opened
     from conformance.repro import reproduce
-    from conformance.verdict import Verdict
 
-    red = [outcome for outcome in result.outcomes.values() if outcome.verdict is Verdict.FAIL]
+    red = [outcome for outcome in outcomes.values() if outcome.verdict is Verdict.FAIL]
     if not red:
         return
     started_s = timing.now()
@@ -157,7 +195,7 @@ async def _reproduce(
         for outcome in red[:MOST_SCRIPTS]:
             if timing.now() - started_s > ALL_SCRIPTS_S:
                 return
-            tell(await reproduce(session, rows[outcome.requirement], outcome, result.log))
+            tell(await reproduce(session, rows[outcome.requirement], outcome, log))
 
 
 def spent_in(events: Iterable[Event]) -> Cost:

@@ -139,7 +139,7 @@ _FLAGS: tuple[Decorator, ...] = (
     flag("--s3-bucket", default="", metavar="NAME", help="The bucket."),
     flag("--s3-access-key", default="", metavar="KEY", help="For reading the bucket."),
     flag("--s3-secret-key", default="", metavar="KEY", help="For reading the bucket."),
-    flag("--fuzz/--no-fuzz", default=True, help="Made-up input beyond the examples of the checks."),
+    flag("--fuzz/--no-fuzz", default=None, help="Made-up input after the checks; default unless --only is given."),
     flag("--fuzz-examples", type=click.IntRange(1), default=20, help="Made-up inputs per operation."),
     flag("--repro/--no-repro", default=True, help="A script for each violation, in --repro-dir."),
     flag(
@@ -201,7 +201,7 @@ def job_of(options: dict[str, Any]) -> Job:
         seed=options["seed"],
         expected=expected,
         repro=options["repro"],
-        fuzz=options["fuzz"],
+        fuzz=not options["only"] if options["fuzz"] is None else options["fuzz"],
         fuzz_examples=options["fuzz_examples"],
         options=_told(options),
     )

@@ -100,6 +100,21 @@ async def run(
     )
 
 
+def outcome_of(row: Requirement, broken: Broken, *, strict: bool) -> Outcome:
+    """What it means that a requirement does not hold: a warning for a SHOULD, unless the judge is strict."""
+    soft = row.keyword in SOFT and not strict
+    return Outcome(
+        requirement=row.id,
+        verdict=Verdict.WARN if soft else Verdict.FAIL,
+        message=row.text,
+        expected=broken.expected,
+        actual=broken.actual,
+        because=row.contradictions,
+        exchanges=broken.exchanges,
+        claims=tuple((number, claim.data) for number, claim in broken.claims),
+    )
+
+
 class _Judge:
     """Runs checks and turns how they end into outcomes."""
 
@@ -237,17 +252,7 @@ class _Judge:
                     exchanges=end.exchanges,
                 )
             case Broken():
-                soft = row.keyword in SOFT and not self._strict
-                return Outcome(
-                    requirement=row.id,
-                    verdict=Verdict.WARN if soft else Verdict.FAIL,
-                    message=row.text,
-                    expected=end.expected,
-                    actual=end.actual,
-                    because=row.contradictions,
-                    exchanges=end.exchanges,
-                    claims=tuple((number, claim.data) for number, claim in end.claims),
-                )
+                return outcome_of(row, end, strict=self._strict)
             case RouteGone(operation_id=operation_id):
                 return self._gone(row, operation_id, end)
             case NotApplicable(reason=reason):

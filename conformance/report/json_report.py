@@ -52,6 +52,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "verdict": report.verdict,
         "counts": dict(report.counts),
         "stale": list(report.stale),
+        "notes": list(report.notes),
         "spent": {
             "requests": report.spent.requests,
             "tasks": report.spent.tasks,

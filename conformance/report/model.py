@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from conformance.budget import Cost
-from conformance.events import CheckFinished, Ending, Event, Exchanged, Reproduced, RunFinished, RunStarted
+from conformance.events import CheckFinished, Ending, Event, Exchanged, Noted, Reproduced, RunFinished, RunStarted
 from conformance.exit_codes import ExitCode
 from conformance.expected import excuse, stale
 from conformance.redaction import Redactor
@@ -92,6 +92,7 @@ class Report:
         started: what was asked for; without secrets.
         entries: in the order of the requirements' file.
         exchanges: those that entries name; empty when the report was made without.
+        notes: about the run; no verdicts.
         meanings: what each C-number stands for.
         profiles: what each profile is about.
     """
@@ -103,6 +104,7 @@ class Report:
     ending: Ending
     stopped: str = ""
     exchanges: Mapping[int, Shown] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     meanings: Mapping[str, str] = field(default_factory=dict)
     profiles: Mapping[str, str] = field(default_factory=dict)
 
@@ -209,6 +211,7 @@ def report_of(
         ending=finished.ending if finished else Ending.INTERRUPTED,
         stopped=redactor.text(stopped),
         exchanges=_shown(entries, wire, redactor) if details else {},
+        notes=tuple(redactor.text(event.text) for event in events if isinstance(event, Noted)),
         meanings=document.references,
         profiles={str(profile): said for profile, said in rows.profiles.items()},
     )

@@ -120,6 +120,8 @@ def summary(report: Report, console: Console, scripts: Mapping[str, Path]) -> No
     _unmeasured(report, console)
     for one in report.stale:
         _line(console, ("STALE ", "bold red"), f"{one} is expected to fail and does not: take it off the list")
+    for note in report.notes[:MOST_WARNINGS]:
+        _line(console, ("Note: ", "bold"), _short(note))
     _table(report, console)
     started, spent = report.started, report.spent
     if started.other_profiles:
