@@ -26,6 +26,7 @@ from conformance.places import Places
 from conformance.predicates import task_id_v3
 from conformance.session import RATE_LIMIT_WAITS, Session
 from conformance.wire import Exchange
+from openapi.document import Reading
 from openapi.requirements import load_requirements
 
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
@@ -134,10 +135,13 @@ class _Line:
         return coming.result()
 
     async def _send(self, call: Call) -> Exchange:
-        self.cases[call.phase] += 1
         body = _json(call.content)
         cost = cost_of(call.operation.operation_id, body) if call.method == "POST" else NO_COST
         refusable = not call.positive
+        if refusable and cost.images and not self._judge.strict and call.operation.is_valid(body, Reading.TOLERATED):
+            # A lenient server may take it and draw for it; either answer would be right, and neither says anything.
+            return Exchange(number=0, method=call.method, url=call.target, status=200, body=b"{}")
+        self.cases[call.phase] += 1
         try:
             exchange = await self._asked(call, cost, refusable=refusable)
         except NotMeasured as end:
