@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from conformance import stories, timing
 from conformance.errors import NotMeasured
+from conformance.expect import equals, status
 from conformance.tasks import Picture, Task, links
 
 if TYPE_CHECKING:
@@ -98,8 +99,8 @@ async def _age(t: Trial) -> Aged:
     time = _Time(t.session)
     for _ in range(TRIES):
         answer = await t.session.poll(task)
-        if answer.status != 200:
-            t.fail("a result that can still be read", answer.brief(), task, blame="V3-LIFE-004")
+        still = (status(200), equals("task.status", "TASK_STATUS_SUCCEED"))
+        t.expect(answer, *still, blame="V3-LIFE-004", seen=(task.submit.number, task.result.number))
         ttl_s, start_s = stories.ttl_of(t, answer), time.passed()
         if ttl_s == 0:
             return Aged(ttl_s=0, answer=answer)  # it is not stated (C3)
