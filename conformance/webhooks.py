@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LOOKS, LOOK_S, STEP_S = 60, 0.02, 2.0
 """How often an event that should be there is looked for on a virtual clock, and what passes between two looks."""
 UNDER_WAY = tuple(word for word in WORDS_V3 if word not in ENDED_V3)
+HELD_S = 0.1
+"""How long the first event of a well-known task waits for our answer, in real seconds."""
 SLOW_S = 4.0
 """Within the five seconds that a receiver has."""
 
@@ -139,9 +141,10 @@ async def _told(
 
 
 async def _look(t: Trial, told: Told, attempt: Attempt) -> None:
-    """Asks how a task is doing while its event is still unanswered."""
+    """Asks how a task is doing while its event is still unanswered, and leaves time for one sent beside it."""
     if attempt.number > 1:
         return
+    await timing.pause(HELD_S)
     told.early = told.task is None
     task_id = at(attempt, "task", "task_id")
     if not isinstance(task_id, str) or (told.task and told.task.task_id != task_id):
@@ -201,3 +204,41 @@ async def event_of(t: Trial, told: Told, **how: Any) -> Attempt:
     if not isinstance(at(event), dict):
         raise Broken("WEBHOOK-004", "an event with an object payload", event.brief(), told.numbers)
     return event
+
+
+def outcome(told: Told, event: Attempt) -> object:
+    """The status that an event tells.
+
+    Raises:
+        Broken: it has no payload, or one without a status.
+    """
+    if not isinstance(at(event), dict):
+        raise Broken("WEBHOOK-004", "an event with an object payload", event.brief(), told.numbers)
+    status = at(event, "task", "status")
+    if status is MISSING:
+        raise Broken("WEBHOOK-005", "a payload with a status", event.brief(), told.numbers)
+    return status
+
+
+def pictures(told: Told, event: Attempt) -> list[Any]:
+    """The entries of `images` in an event; none when the key is absent or null.
+
+    Raises:
+        Broken: they are no list.
+    """
+    images = at(event, "images")
+    if images is not MISSING and images is not None and not isinstance(images, list):
+        raise Broken("WEBHOOK-005", "a payload with a list images", repr(images)[:160], told.numbers)
+    return images or []
+
+
+def sent_once(told: Told) -> None:
+    """Holds the first event to being one POST, not several at the same time.
+
+    Raises:
+        Broken: another one came before we had answered it.
+    """
+    for first in told.events[:1]:
+        for other in told.events[1:]:
+            if first.answered_s is not None and other.arrived_s < first.answered_s:
+                raise Broken("WEBHOOK-003", "one POST", "another one before we had answered the first", told.numbers)

@@ -15,7 +15,7 @@ from conformance.registry import Area, Phase
 from conformance.tasks import Task, links
 from conformance.timing import VirtualClock
 from conformance.trial import Trial
-from conformance.webhooks import Told, at
+from conformance.webhooks import Told
 
 area = Area()
 
@@ -60,6 +60,7 @@ class Driven:
 @area.check("WEBHOOK-008", phase=Phase.RETRIES, needs=("WEBHOOK-003",))
 async def what_was_taken_is_not_sent_again(t: Trial) -> None:
     driven, judged = await _driven(t), 0
+    webhooks.sent_once(driven.taken)
     for told in driven.all:
         for index, event in enumerate(told.events):
             answered_s = event.answered_s
@@ -104,6 +105,7 @@ async def what_was_hung_up_on_is_sent_again(t: Trial) -> None:
 @area.check("WEBHOOK-012", phase=Phase.RETRIES, needs=("WEBHOOK-003", "WEBHOOK-009"))
 async def nothing_is_sent_more_than_six_times(t: Trial) -> None:
     driven = await _driven(t)
+    webhooks.sent_once(driven.taken)
     for told in driven.all:
         number = len(told.events)
         if number > MOST_ATTEMPTS:
@@ -137,7 +139,7 @@ async def test_mode_that_is_off_changes_nothing(t: Trial) -> None:
     if not links(task.result, v2=False):
         t.fail("a task that is worked on: pictures in its result", task.result.brief(), task)
     for event in told.events:
-        if at(event, "task", "status") != task.status:
+        if webhooks.outcome(told, event) != task.status:
             t.fail(f"an event with the task's own outcome, {task.status}", event.brief(), task)
 
 
