@@ -174,3 +174,87 @@ def kept_for_ever() -> Wrapper:
         return known.get(asked.path, answered)
 
     return defect(answer=keep)
+
+
+def unknown_at_first() -> Wrapper:
+    """Tasks that the first question does not find."""
+    asked_for: set[bytes] = set()
+
+    def hide(asked: Asked, answered: Answered) -> Answered:
+        if asked.path != RESULT_PATH or answered.status != 200 or asked.query in asked_for:
+            return answered
+        asked_for.add(asked.query)
+        return answered.saying({"code": 404, "reason": "TASK_NOT_FOUND", "message": "", "metadata": {}}, status=404)
+
+    return defect(answer=hide)
+
+
+def files_anew() -> Wrapper:
+    """Files with a date in them, which is another one each time."""
+    number = [0]
+
+    def write(_: Asked, answered: Answered) -> Answered:
+        if answered.status != 200:
+            return answered
+        number[0] += 1
+        return replace(answered, body=answered.body + b"%d" % number[0])
+
+    return files(write)
+
+
+def mixed_up() -> Wrapper:
+    """A server that gives the result of the task before, for tasks of odd sizes."""
+    odd: list[str] = []
+
+    def instead(asked: Asked) -> Asked:
+        query = dict(parse_qsl(asked.query.decode()))
+        if asked.path != RESULT_PATH or query.get("task_id") not in odd:
+            return asked
+        return replace(asked, query=urlencode({"task_id": odd[odd.index(query["task_id"]) - 1]}).encode())
+
+    def note(asked: Asked, answered: Answered) -> Answered:
+        body = asked.json
+        if asked.method == "POST" and answered.status == 200 and isinstance(body, dict) and "request" in body:
+            if body["request"].get("width", 0) % 2:
+                odd.append(answered.json["task_id"])
+        elif asked.path == RESULT_PATH and answered.status == 200:
+            found = answered.json
+            found["task"]["task_id"] = dict(parse_qsl(asked.query.decode()))["task_id"]
+            return answered.saying(found)
+        return answered
+
+    return defect(request=instead, answer=note)
+
+
+def another_seed_inside(seed_for: Callable[[int, int], int]) -> Wrapper:
+    """A server that reports the seed of the request and draws with another one."""
+    given: dict[str, str] = {}
+    bodies: dict[bytes, int] = {}
+    numbers: Counter[int] = Counter()
+
+    def instead(asked: Asked) -> Asked:
+        body = asked.json
+        if asked.method != "POST" or not isinstance(body, dict) or not isinstance(body.get("request"), dict):
+            return asked
+        seed = body["request"].get("seed")
+        if not isinstance(seed, int) or seed < 0:
+            return asked
+        numbers[seed] += 1
+        bodies[asked.body] = seed
+        body["request"]["seed"] = seed_for(seed, numbers[seed])
+        return asked.saying(body)
+
+    def report(asked: Asked, answered: Answered) -> Answered:
+        if asked.method == "POST" and asked.body in bodies and answered.status == 200:
+            given[answered.json["task_id"]] = str(bodies[asked.body])
+        if asked.path != RESULT_PATH or answered.status != 200:
+            return answered
+        body = answered.json
+        if body["task"]["task_id"] not in given:
+            return answered
+        seed = given[body["task"]["task_id"]]
+        body["extra"]["seed"] = seed
+        info(lambda read: read.update(seeds=[int(seed)]))(body)
+        return answered.saying(body)
+
+    return defect(request=instead, answer=report)
