@@ -23,7 +23,7 @@ _LINK = re.compile(
 )
 _USER = re.compile(r"(https?://)[^\s/@\"']+@")
 _FIELD = re.compile(
-    r"(\\?\"[a-z_]{0,40}(?:secret|password|access_key|security_token|session_token)[a-z_]{0,40}\\?\"\s*:\s*\\?\")(?:[^\"\\]|\\[^\"])+",
+    r"(\\?\"[a-z0-9_]{0,40}(?:secret|password|access_key|security_token|session_token)[a-z0-9_]{0,40}\\?\"\s*:\s*\\?\")(?:[^\"\\]|\\[^\"])+",
     re.IGNORECASE,
 )
 _PRIVATE_HEADERS = frozenset({"cookie", "set-cookie", "proxy-authorization"})
