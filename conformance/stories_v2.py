@@ -6,13 +6,14 @@ import asyncio
 import base64
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from conformance.bodies import IMG2IMG_V2, TXT2IMG_V2, Body, encoded, picture
 from conformance.client import Says
 from conformance.errors import Broken
+from conformance.fields import fields_of
 from conformance.tasks import Picture, Task
 
 if TYPE_CHECKING:
@@ -66,6 +67,73 @@ async def serving(t: Trial) -> tuple[str, ...]:
 async def allowed(t: Trial, operation_id: str, fields: Body, *, blame: str = "") -> Task:
     """A submit of the plainest body with changes, accepted at no cost where the target allows that."""
     return await t.accepted(operation_id, await plain(t, operation_id, **fields), blame=blame)
+
+
+async def costs_nothing(t: Trial) -> bool:
+    """Whether submits of no runs are taken, so that acceptance can be asked for without work (C17)."""
+    return bool((await free(t, TXT2IMG_V2))["n_iter"] == 0)
+
+
+async def allowed_all(t: Trial, operation_id: str, cases: Sequence[Body]) -> None:
+    """Each of these changes is accepted; where that costs pictures, changes of different fields share a submit."""
+    packs = [[case] for case in cases] if await costs_nothing(t) else _packs(cases)
+    await t.all(_allowed_together(t, operation_id, pack) for pack in packs)
+
+
+async def _allowed_together(t: Trial, operation_id: str, pack: list[Body]) -> None:
+    whole: Body = {name: value for case in pack for name, value in case.items()}
+    try:
+        await allowed(t, operation_id, whole)
+    except Broken:
+        if len(pack) == 1:
+            raise
+        await t.all(allowed(t, operation_id, case) for case in pack)
+
+
+def _packs(cases: Sequence[Body]) -> list[list[Body]]:
+    """Cases in as few groups as come of putting each into the first one where no field is set to another value."""
+    packs: list[list[Body]] = []
+    for case in cases:
+        for pack in packs:
+            if all(other.get(name, value) == value for other in pack for name, value in case.items()):
+                pack.append(case)
+                break
+        else:
+            packs.append([case])
+    return packs
+
+
+async def words(t: Trial, operation_id: str) -> list[tuple[Body, Body]]:
+    """A sampler and a control unit of words each, so many that every word of their lists comes up.
+
+    Where submits cost pictures, two rows share those that have both.
+    """
+    fields, xl = await fields_of(t, operation_id), await for_xl(t)
+    samplers = fields["sampler_name"].words
+    prefix = "controlnet_units[]."
+    lists = {name.removeprefix(prefix): field.words for name, field in fields.items() if field.words}
+    lists = {name: found for name, found in lists.items() if f"{prefix}{name}" in fields}
+    cases: list[tuple[Body, Body]] = []
+    for turn in range(max(map(len, lists.values()))):
+        chosen = {name: found[turn % len(found)] for name, found in lists.items()}
+        fits = xl if "_sd15" not in chosen["model"] else {}
+        sampler = {"sampler_name": samplers[turn % len(samplers)]}
+        cases.append((sampler, {**fits, "controlnet_units": [unit(**chosen)]}))
+    return cases
+
+
+async def allowed_words(t: Trial, own: int) -> None:
+    """Samplers (`own` 0) or control units (1) of every word are accepted, in both operations where that is free."""
+    if await costs_nothing(t):
+        for operation_id in await serving(t):
+            cases = {json.dumps(case[own], sort_keys=True): case[own] for case in await words(t, operation_id)}
+            await t.all(allowed(t, operation_id, case) for case in cases.values())
+        return
+    for case in await words(t, TXT2IMG_V2):
+        try:
+            await allowed(t, TXT2IMG_V2, {**case[0], **case[1]})
+        except Broken:
+            await allowed(t, TXT2IMG_V2, case[own])
 
 
 async def for_xl(t: Trial) -> Body:

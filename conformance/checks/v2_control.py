@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from conformance.bodies import TXT2IMG_V2, Body, changed, picture, without
+from conformance.bodies import TXT2IMG_V2, changed, picture, without
 from conformance.client import Says
 from conformance.fields import Field, fields_of
 from conformance.pixels import degree, like
 from conformance.registry import Area
 from conformance.sources import data_uri, no_pictures
 from conformance.stories_v2 import (
-    allowed,
+    allowed_all,
+    allowed_words,
     both,
-    for_xl,
     free,
     full_unit,
     only,
@@ -52,7 +52,7 @@ async def _fields(t: Trial, operation_id: str) -> dict[str, Field]:
 async def a_unit_needs_five_fields_and_may_have_all(t: Trial) -> None:
     for operation_id in await serving(t):
         cases = ([unit()], [full_unit()], [unit(), unit(model="control_v11f1p_sd15_depth", module="depth")])
-        await t.all(allowed(t, operation_id, {UNITS: case}) for case in cases)
+        await allowed_all(t, operation_id, [{UNITS: case} for case in cases])
 
 
 @area.check("V2-CONTROL-002")
@@ -78,15 +78,7 @@ async def a_unit_has_a_mode(t: Trial) -> None:
 @area.check("V2-CONTROL-004", needs=PLAIN)
 async def every_word_of_the_lists_is_accepted(t: Trial) -> None:
     """Words of several lists share a unit, for each is judged alike; 46 modules make as many submits."""
-    for operation_id in await serving(t):
-        fields, xl = await _fields(t, operation_id), await for_xl(t)
-        lists = {name: field.words for name, field in fields.items() if field.words}
-        cases: list[Body] = []
-        for turn in range(max(map(len, lists.values()))):
-            words = {name: words[turn % len(words)] for name, words in lists.items()}
-            fits = xl if "_sd15" not in words["model"] else {}
-            cases.append({**fits, UNITS: [unit(**words)]})
-        await t.all(allowed(t, operation_id, case) for case in cases)
+    await allowed_words(t, own=1)
 
 
 @area.check("V2-CONTROL-005")
@@ -106,7 +98,7 @@ async def other_json_types_are_refused(t: Trial) -> None:
 async def null_is_accepted_where_it_is_typed(t: Trial) -> None:
     for operation_id in await serving(t):
         nullable = [name for name, field in (await _fields(t, operation_id)).items() if field.nullable]
-        await t.all(allowed(t, operation_id, {UNITS: [unit(**{name: None})]}) for name in nullable)
+        await allowed_all(t, operation_id, [{UNITS: [unit(**{name: None})]} for name in nullable])
     one, again = await only(t, await seeded(t)), await only(t, await seeded(t, copy=1))
     null = await only(t, await seeded(t, weight=None))
     if not like(one.image, again.image):

@@ -21,7 +21,7 @@ from conformance.registry import Area
 from conformance.sources import data_uri, no_pictures
 from conformance.stories_v2 import (
     REFINER,
-    allowed,
+    allowed_all,
     fitted,
     for_xl,
     free,
@@ -87,7 +87,7 @@ async def optional_fields_and_nulls_are_accepted(t: Trial) -> None:
     ]
     if names.vae:
         cases.append({"sd_vae": names.vae})
-    await t.all(allowed(t, IMG2IMG_V2, case) for case in cases)
+    await allowed_all(t, IMG2IMG_V2, cases)
 
 
 @area.check("V2-IMG2IMG-003")
@@ -148,7 +148,7 @@ async def numbers_outside_their_range_are_refused(t: Trial) -> None:
 @area.check("V2-IMG2IMG-009", needs=PLAIN)
 async def numbers_are_accepted_at_their_ends(t: Trial) -> None:
     cases = [*await at_the_ends(t, IMG2IMG_V2), {"cfg_scale": 7.5}]
-    await t.all(allowed(t, IMG2IMG_V2, case) for case in cases)
+    await allowed_all(t, IMG2IMG_V2, cases)
     await eight_runs(t, IMG2IMG_V2)
 
 
@@ -156,7 +156,7 @@ async def numbers_are_accepted_at_their_ends(t: Trial) -> None:
 async def every_documented_choice_is_accepted(t: Trial) -> None:
     fields = await fields_of(t, IMG2IMG_V2)
     cases = [{"mask": white_left(), name: word} for name in CHOICES for word in fields[name].words]
-    await t.all(allowed(t, IMG2IMG_V2, case) for case in cases)
+    await allowed_all(t, IMG2IMG_V2, cases)
 
 
 @area.check("V2-IMG2IMG-011")

@@ -16,7 +16,18 @@ from conformance.cases_v2 import (
 )
 from conformance.fields import fields_of
 from conformance.registry import Area
-from conformance.stories_v2 import REFINER, allowed, both, for_xl, free, refused, serving, unit
+from conformance.stories_v2 import (
+    REFINER,
+    allowed,
+    allowed_all,
+    allowed_words,
+    both,
+    for_xl,
+    free,
+    refused,
+    serving,
+    unit,
+)
 from conformance.trial import Trial
 
 area = Area()
@@ -53,7 +64,7 @@ async def optional_fields_are_accepted(t: Trial) -> None:
     ]
     if names.vae:
         cases.append({"sd_vae": names.vae})
-    await t.all(allowed(t, TXT2IMG_V2, case) for case in cases)
+    await allowed_all(t, TXT2IMG_V2, cases)
 
 
 @area.check("V2-TXT2IMG-003")
@@ -112,7 +123,7 @@ async def a_face_restorer_is_refused(t: Trial) -> None:
 
 @area.check("V2-TXT2IMG-009", needs=PLAIN)
 async def numbers_are_accepted_at_their_ends(t: Trial) -> None:
-    await t.all(allowed(t, TXT2IMG_V2, case) for case in await at_the_ends(t, TXT2IMG_V2))
+    await allowed_all(t, TXT2IMG_V2, await at_the_ends(t, TXT2IMG_V2))
     await eight_runs(t, TXT2IMG_V2)
 
 
@@ -132,9 +143,7 @@ async def numbers_outside_their_range_are_refused(t: Trial) -> None:
 
 @area.check("V2-TXT2IMG-012", needs=PLAIN)
 async def every_sampler_is_accepted(t: Trial) -> None:
-    for operation_id in await serving(t):
-        words = (await fields_of(t, TXT2IMG_V2))["sampler_name"].words
-        await t.all(allowed(t, operation_id, {"sampler_name": word}) for word in words)
+    await allowed_words(t, own=0)
 
 
 @area.check("V2-TXT2IMG-013")
