@@ -102,7 +102,7 @@ def accepts(
                 seen = True
         return request.with_json(body) if seen else request
 
-    return Mutant(name=name, breaks=breaks, text=text, request=request, **more)
+    return Mutant(name=name, breaks=breaks, text=text, request=request, ops=chosen, **more)
 
 
 def rewrites(
@@ -122,7 +122,7 @@ def rewrites(
         new = change(body)
         return request.with_json(body if new is None else new)
 
-    return Mutant(name=name, breaks=breaks, text=text, request=request, **more)
+    return Mutant(name=name, breaks=breaks, text=text, request=request, ops=chosen, **more)
 
 
 def refuses(
@@ -143,7 +143,7 @@ def refuses_when(
             return refusal(request.operation)
         return request
 
-    return Mutant(name=name, breaks=breaks, text=text, request=request, **more)
+    return Mutant(name=name, breaks=breaks, text=text, request=request, ops=chosen, **more)
 
 
 def answers(
@@ -164,7 +164,7 @@ def answers(
             return answer
         return change(state, request, answer)
 
-    return Mutant(name=name, breaks=breaks, text=text, answer=answer, **more)
+    return Mutant(name=name, breaks=breaks, text=text, answer=answer, ops=chosen, **more)
 
 
 def puts(
@@ -286,7 +286,7 @@ def takes(
             return answer
         return await tried_again(state, request, answer, lambda body: change(state, body))
 
-    return Mutant(name=name, breaks=breaks, text=text, answer=answer, **more)
+    return Mutant(name=name, breaks=breaks, text=text, answer=answer, ops=chosen, **more)
 
 
 def known_model(state: State, operation: str = TXT2IMG) -> str:
@@ -314,7 +314,7 @@ def breaks_on(name: str, breaks: str, text: str, ops: str | Sequence[str], path:
         hit = request.operation in chosen and request.json is not MISSING and seen(request.json)
         return fault() if hit else request
 
-    return Mutant(name=name, breaks=breaks, text=text, request=request)
+    return Mutant(name=name, breaks=breaks, text=text, request=request, ops=chosen)
 
 
 def asked(task: Submitted | None, path: str, default: Any = None) -> Any:

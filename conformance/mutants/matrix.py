@@ -21,7 +21,7 @@ import click
 
 from conformance import timing
 from conformance.mutants.catalogue import load_mutants
-from conformance.mutants.judging import Bench, Ruling, grade, outcomes, quick_ids, ruling
+from conformance.mutants.judging import Bench, Ruling, grade, outcomes, quick_ids, relevant_ids, ruling
 from conformance.mutants.table import Summary, markdown, record
 from conformance.mutants.upstreams import DEFAULT, NoUpstream, upstream
 from conformance.mutants.values import FAITHFUL, Mutant
@@ -71,7 +71,7 @@ async def _try_all(held: Bench, mutants: Sequence[Mutant], url: str, quick: bool
         if mutant.strict not in sound:
             faultless = await outcomes(held, FAITHFUL, url, strict=mutant.strict)
             sound[mutant.strict] = {name: grade(outcome) for name, outcome in faultless.items()}
-        ids = quick_ids(held, mutant) if quick else ()
+        ids = quick_ids(held, mutant) if quick else relevant_ids(held, mutant)
         found.append(await ruling(held, mutant, url, sound[mutant.strict], ids))
     return found
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import posixpath
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -29,8 +30,11 @@ Value = TypeVar("Value")
 
 LARGE = 4 * 1024 * 1024
 """Bodies above this are handed on without being held."""
+TIMEOUTS = httpx.Timeout(60.0).as_dict()
+"""How long the upstream may take; a client's own patience ends sooner."""
 LINKS, HOOKS = "/~links/", "/~hooks/"
 """Routes of the proxy's own; no contract has them."""
+_OUR_HOOK = re.compile(rb"https?://[^/\s\"]+(/~hooks/\d+)")
 
 
 class CutOff(Exception):
@@ -43,18 +47,24 @@ class Proxy:
     Args:
         mutant: the defect.
         upstream: URL of a correct server.
-        http: connections to it, to links and to webhooks; the caller closes it.
+        network: connections to it, to links and to webhooks; the caller closes it.
         hooks_at: URL at which the upstream reaches this application, for mutants that see webhooks; the address that
             clients use when "".
     """
 
     def __init__(
-        self, mutant: Mutant, upstream: str, document: Document, http: httpx.AsyncClient, *, hooks_at: str = ""
+        self,
+        mutant: Mutant,
+        upstream: str,
+        document: Document,
+        network: httpx.AsyncBaseTransport,
+        *,
+        hooks_at: str = "",
     ) -> None:
         self.mutant = mutant
         self._upstream = upstream.rstrip("/")
         self._operations = {(found.method, found.path): name for name, found in document.operations.items()}
-        self._http = http
+        self._network = network
         self.hooks_at = hooks_at.rstrip("/")
         self._hooks: dict[str, Hook] = {}
         self._by_origin: dict[str, Link] = {}
@@ -64,45 +74,84 @@ class Proxy:
         """ASGI."""
         if scope["type"] != "http":
             return
-        request = self._request(scope)
-        if request.large:
-            answer = await self._answer(request, scope, _chunks(receive))
-        else:
-            body = b"".join([chunk async for chunk in _chunks(receive)])
-            answer = await self._answer(request.with_body(body) if body else request, scope, None)
-        await _send(answer, send, head=request.method == "HEAD")
-
-    def _request(self, scope: Scope) -> Request:
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        length = headers.get("content-length", "")
-        size = int(length) if length.isdigit() else LARGE + 1 if "transfer-encoding" in headers else 0
         path = scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or scope["path"]
+        query = scope["query_string"].decode("latin-1")
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        host = next((value for name, value in headers if name.lower() == "host"), "")
+        answer = await self.respond(
+            scope["method"], path, query, headers, _chunks(receive), f"{scope.get('scheme', 'http')}://{host}"
+        )
+        await _send(answer, send, head=scope["method"] == "HEAD")
+
+    def looks_at(self, method: str, path: str) -> bool:
+        """Whether the mutant changes or needs to know a request; any other may go straight to the upstream."""
+        operation = self._operations.get((method, path))
+        mutant = self.mutant
+        if operation is None:
+            return mutant.sees_links or mutant.sees_webhooks or path.endswith("/clock/advance")
+        if self._in_scope(operation) or mutant.sees_links or mutant.sees_webhooks:
+            return True
+        return method == "POST" and bool(mutant.answer or mutant.picture)
+
+    def _in_scope(self, operation: str) -> bool:
+        mutant = self.mutant
+        if mutant.ops:
+            return operation in mutant.ops
+        version = mutant.breaks[:3]
+        return version not in ("V2-", "V3-") or (version == "V2-") == operation.endswith("V2")
+
+    async def respond(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        headers: Iterable[tuple[str, str]],
+        chunks: AsyncIterator[bytes],
+        here: str,
+    ) -> Answer:
+        """The mutant's answer to a request.
+
+        Args:
+            chunks: the body.
+            here: the address that the client used.
+        """
+        request = self._request(method, path, query, headers)
+        if request.large:
+            return await self._answer(request, here, chunks)
+        body = b"".join([chunk async for chunk in chunks])
+        return await self._answer(request.with_body(body) if body else request, here, None)
+
+    def _request(self, method: str, path: str, query: str, headers: Iterable[tuple[str, str]]) -> Request:
+        found = {name.lower(): value for name, value in headers}
+        length = found.get("content-length", "")
+        size = int(length) if length.isdigit() else LARGE + 1 if "transfer-encoding" in found else 0
         return Request(
-            method=scope["method"],
+            method=method,
             path=path,
-            query=scope["query_string"].decode("latin-1"),
-            operation=self._operations.get((scope["method"], path), ""),
-            headers={name: value for name, value in headers.items() if name not in HOP_HEADERS},
+            query=query,
+            operation=self._operations.get((method, path), ""),
+            headers={name: value for name, value in found.items() if name not in HOP_HEADERS},
             length=size,
             large=size > LARGE,
         )
 
-    async def _answer(self, request: Request, scope: Scope, chunks: AsyncIterator[bytes] | None) -> Answer:
-        if request.path.startswith(LINKS) and self.mutant.sees_links:
-            return await self._picture(request, scope)
-        if request.path.startswith(HOOKS) and self.mutant.sees_webhooks:
+    async def _answer(self, request: Request, here: str, chunks: AsyncIterator[bytes] | None) -> Answer:
+        mutant = self.mutant
+        if request.path.startswith(LINKS) and mutant.sees_links:
+            return await self._picture(request, here)
+        if request.path.startswith(HOOKS) and mutant.sees_webhooks:
             return await self._event(request)
         if not request.operation:
             return await self._other(request, chunks)
-        here = _here(scope)
-        sent: Request | Answer = self._with_hook(request, here) if self.mutant.sees_webhooks else request
-        if self.mutant.request and isinstance(sent, Request):
-            sent = await _value(self.mutant.request(self.state, sent))
+        in_scope = self._in_scope(request.operation)
+        sent: Request | Answer = self._with_hook(request, here) if mutant.sees_webhooks else request
+        if mutant.request and in_scope and isinstance(sent, Request):
+            sent = await _value(mutant.request(self.state, sent))
         answer = sent if isinstance(sent, Answer) else self._without_hooks(await self._ask(sent, chunks))
         self._remember(request, answer)
-        if self.mutant.sees_links:
+        if mutant.sees_links:
             answer = self._with_links(request, answer, here)
-        return await _value(self.mutant.answer(self.state, request, answer)) if self.mutant.answer else answer
+        return await _value(mutant.answer(self.state, request, answer)) if mutant.answer and in_scope else answer
 
     async def _other(self, request: Request, chunks: AsyncIterator[bytes] | None) -> Answer:
         """A route that no operation has: a link that leads nowhere else, or the control interface."""
@@ -124,14 +173,17 @@ class Proxy:
     async def _send(
         self, method: str, url: str, headers: dict[str, str], content: bytes | AsyncIterator[bytes] | None
     ) -> Answer:
-        built = self._http.build_request(method, url, content=content)
-        kept = {name: value for name, value in built.headers.items() if name in ("host", "content-length")}
-        built.headers = httpx.Headers({**kept, **headers, "accept-encoding": "identity"})
-        found = await self._http.send(built)
+        kept = {**headers, "accept-encoding": "identity"}
+        built = httpx.Request(method, url, headers=kept, content=content, extensions={"timeout": TIMEOUTS})
+        found = await self._network.handle_async_request(built)
+        try:
+            body = await found.aread()
+        finally:
+            await found.aclose()
         return Answer(
             status=found.status_code,
             headers={name.lower(): value for name, value in found.headers.items() if name.lower() not in HOP_HEADERS},
-            body=found.content,
+            body=body,
         )
 
     async def _fetch(self, url: str, request: Request | None) -> Answer:
@@ -163,8 +215,8 @@ class Proxy:
             self._by_origin[origin] = self.state.links[url] = link
         return link.url
 
-    async def _picture(self, request: Request, scope: Scope) -> Answer:
-        link = self.state.links.get(_here(scope) + request.path)
+    async def _picture(self, request: Request, here: str) -> Answer:
+        link = self.state.links.get(here + request.path)
         if link is None:
             return Answer(status=404)
         answer = await self._fetch(link.origin, request)
@@ -191,9 +243,11 @@ class Proxy:
         return answer.with_body(self._restored(answer.body))
 
     def _restored(self, body: bytes) -> bytes:
-        for hook in sorted(self._hooks.values(), key=lambda one: -len(one.url)):
-            body = body.replace(hook.url.encode(), hook.origin.encode())
-        return body
+        def origin(found: re.Match[bytes]) -> bytes:
+            hook = self._hooks.get(found[1].decode())
+            return hook.origin.encode() if hook else found[0]
+
+        return _OUR_HOOK.sub(origin, body)
 
     async def _event(self, request: Request) -> Answer:
         hook = self._hooks.get(request.path)
@@ -215,12 +269,6 @@ async def _value(found: Value | Awaitable[Value]) -> Value:
     if inspect.isawaitable(found):
         return await found
     return found
-
-
-def _here(scope: Scope) -> str:
-    """The address that the client used."""
-    host = next((value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"host"), "")
-    return f"{scope.get('scheme', 'http')}://{host}"
 
 
 def _rewrite(found: dict[str, Any], change: Callable[[str, int], str]) -> bool:

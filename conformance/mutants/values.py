@@ -244,8 +244,11 @@ class Mutant:
         event: takes what the upstream sends to a webhook, and gives what the upstream gets as the answer; without it
             events are delivered faithfully. Needs `sees_webhooks`.
         also: requirements that the very same defect cannot help breaking.
+        ops: operations whose messages `request` and `answer` get to see; when empty all of the version whose
+            requirement is broken, or all there are.
         sees_links: links of pictures lead through the proxy.
         sees_webhooks: webhooks lead through the proxy, which then must be reachable for the upstream.
+        strict: a lenient judge tolerates it; only a strict one is asked.
     """
 
     name: str
@@ -256,10 +259,10 @@ class Mutant:
     picture: OnPicture | None = None
     event: OnEvent | None = None
     also: tuple[str, ...] = ()
+    ops: tuple[str, ...] = ()
     sees_links: bool = False
     sees_webhooks: bool = False
     strict: bool = False
-    """A lenient judge tolerates it: only a strict one is asked."""
 
 
 FAITHFUL = Mutant(name="none", breaks="", text="No defect: the upstream as it is.", sees_links=True, sees_webhooks=True)
