@@ -105,6 +105,13 @@ def read_body(call: Call) -> dict[str, Any]:
     return body
 
 
+def _never_refused(problem: Problem) -> bool:
+    """Whether a query is wrong on paper only: servers pass over names that they do not know (V3-SUBMIT-012,
+    V2-SUBMIT-009) and take a repeated filter as several kinds (V3-MODEL-006).
+    """
+    return problem.keyword == "unknown-parameter" or "O5" in problem.because
+
+
 def read_query(call: Call) -> Mapping[str, Any]:
     """Typed query parameters by name; what is only tolerated becomes findings.
 
@@ -116,11 +123,14 @@ def read_query(call: Call) -> Mapping[str, Any]:
     strict = call.mock.settings.strict
     if not strict and any("[" in name for name in query):
         query = _dotted(query, call)
-    values, problems = operation.read_query(query, Reading.DOCUMENTED if strict else Reading.TOLERATED)
+    values, problems = operation.read_query(query, Reading.TOLERATED)
     if problems:
         raise refusal_of(operation, problems)
-    if not strict:
-        _, undocumented = operation.read_query(query, Reading.DOCUMENTED)
+    _, undocumented = operation.read_query(query, Reading.DOCUMENTED)
+    refused = [problem for problem in undocumented if strict and not _never_refused(problem)]
+    if refused:
+        raise refusal_of(operation, refused)
+    if undocumented:
         where = f"{operation.operation_id}: query"
         call.findings.extend(_tolerated(Code.UNDOCUMENTED_PARAMETER, where, undocumented))
     return values
