@@ -199,11 +199,15 @@ async def event_of(t: Trial, told: Told, **how: Any) -> Attempt:
         Broken: none comes, or one without a payload.
     """
     event = await arrival(t, told, **how)
+    _hold_payload(told, event)
+    return event
+
+
+def _hold_payload(told: Told, event: Attempt) -> None:
     if not isinstance(event.json, dict):
         raise Broken("WEBHOOK-003", "a POST with a JSON body", event.brief(), told.numbers)
     if not isinstance(at(event), dict):
         raise Broken("WEBHOOK-004", "an event with an object payload", event.brief(), told.numbers)
-    return event
 
 
 def outcome(told: Told, event: Attempt) -> object:
@@ -212,8 +216,7 @@ def outcome(told: Told, event: Attempt) -> object:
     Raises:
         Broken: it has no payload, or one without a status.
     """
-    if not isinstance(at(event), dict):
-        raise Broken("WEBHOOK-004", "an event with an object payload", event.brief(), told.numbers)
+    _hold_payload(told, event)
     status = at(event, "task", "status")
     if status is MISSING:
         raise Broken("WEBHOOK-005", "a payload with a status", event.brief(), told.numbers)
@@ -227,9 +230,11 @@ def pictures(told: Told, event: Attempt) -> list[Any]:
         Broken: they are no list.
     """
     images = at(event, "images")
-    if images is not MISSING and images is not None and not isinstance(images, list):
+    if images is MISSING or images is None:
+        return []
+    if not isinstance(images, list):
         raise Broken("WEBHOOK-005", "a payload with a list images", repr(images)[:160], told.numbers)
-    return images or []
+    return images
 
 
 def sent_once(told: Told) -> None:
