@@ -88,7 +88,8 @@ class Proxy:
         operation = self._operations.get((method, path))
         mutant = self.mutant
         if operation is None:
-            return mutant.sees_links or mutant.sees_webhooks or path.endswith("/clock/advance")
+            seen = mutant.sees_links or mutant.sees_webhooks or (mutant.other is not None and _versioned(path))
+            return seen or path.endswith("/clock/advance")
         if self._in_scope(operation) or mutant.sees_links or mutant.sees_webhooks:
             return True
         return method == "POST" and bool(mutant.answer or mutant.picture)
@@ -159,6 +160,8 @@ class Proxy:
         if request.path.endswith("/clock/advance") and answer.status == 200 and isinstance(request.json, dict):
             seconds = request.json.get("seconds", 0)
             self.state.moved_s += seconds if isinstance(seconds, int | float) else 0
+        if self.mutant.other and _versioned(request.path):
+            return await _value(self.mutant.other(self.state, request, answer))
         return answer
 
     async def _ask(self, request: Request, chunks: AsyncIterator[bytes] | None = None) -> Answer:
@@ -263,6 +266,11 @@ class Proxy:
             return await self._send(request.method, hook.origin, dict(request.headers), request.body or None)
         except httpx.HTTPError:
             return Answer(status=599)
+
+
+def _versioned(path: str) -> bool:
+    """Whether a route is one of the contract's kind; a control interface is not."""
+    return path.startswith(("/v2", "/v3"))
 
 
 async def _value(found: Value | Awaitable[Value]) -> Value:

@@ -241,6 +241,7 @@ class Mutant:
         request: changes what came, or answers it; not called for the control interface and for links.
         answer: changes what the upstream answered, links rewritten already; `request` is the one that the client sent.
         picture: changes the answer of a link; needs `sees_links`.
+        other: changes what the upstream answered where the contract has no operation: another path, another method.
         event: takes what the upstream sends to a webhook, and gives what the upstream gets as the answer; without it
             events are delivered faithfully. Needs `sees_webhooks`.
         also: requirements that the very same defect cannot help breaking.
@@ -257,6 +258,7 @@ class Mutant:
     request: OnRequest | None = None
     answer: OnAnswer | None = None
     picture: OnPicture | None = None
+    other: OnAnswer | None = None
     event: OnEvent | None = None
     also: tuple[str, ...] = ()
     ops: tuple[str, ...] = ()
