@@ -60,6 +60,8 @@ def _judge(t: Trial, answer: Exchange, code: int, *, tolerated: int | None = Non
     if told == tolerated:
         t.tolerated(f"the code is {told}", answer)
         return
+    if told not in (*t.document.v2_codes, KNOWN_TO_ONE_CLIENT):
+        t.expect(answer, one_of("code", *t.document.v2_codes), blame="V2-CODE-001")
     t.expect(answer, equals("code", code), blame=accepting if told == 0 else "")
 
 
