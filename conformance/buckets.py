@@ -14,7 +14,7 @@ from conformance.target import Bucket
 
 TOP = "novita-conformance"
 """The directory of the bucket below which everything of ours lies."""
-LATEST_S, LOOK_S = 5.0, 0.2
+LATEST_S, LOOK_S = 2.0, 0.2
 """How long files are looked for after a task has ended, and how often."""
 
 

@@ -92,7 +92,7 @@ async def an_empty_storage_changes_nothing(t: Trial) -> None:
 
 @area.check("V3-STORAGE-004")
 async def pictures_are_put_into_the_bucket(t: Trial) -> None:
-    for stored in (await _directly(t), await _in_a_directory(t)):
+    for stored in await t.all((_directly(t), _in_a_directory(t))):
         asked = int(stored.task.body["request"]["image_num"])
         drawn = [file for file in stored.files if _is_a_picture(file)]
         if len(drawn) != asked:
@@ -110,7 +110,7 @@ async def files_lie_straight_in_the_path(t: Trial) -> None:
 
 @area.check("V3-STORAGE-006")
 async def files_lie_in_a_directory_below_the_path(t: Trial) -> None:
-    for stored in (await _in_a_directory(t), await _not_directly(t)):
+    for stored in await t.all((_in_a_directory(t), _not_directly(t))):
         for key in _keys(stored):
             if "/" not in key.strip("/"):
                 t.fail(f"files in a directory below {stored.path}", f"{stored.path}/{key}", stored.task)
@@ -118,7 +118,7 @@ async def files_lie_in_a_directory_below_the_path(t: Trial) -> None:
 
 @area.check("V3-STORAGE-007")
 async def the_result_names_each_picture(t: Trial) -> None:
-    for stored in (await _directly(t), await _in_a_directory(t)):
+    for stored in await t.all((_directly(t), _in_a_directory(t))):
         images = stored.task.result.at("images")
         entries = images if isinstance(images, list) else []
         named = [unquote(str(entry.get("image_url"))) for entry in entries if isinstance(entry, dict)]

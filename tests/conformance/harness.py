@@ -22,7 +22,7 @@ from conformance.target import Target
 from conformance.verdict import Verdict
 from mockserver.app import create_app
 from mockserver.core.clock import ClockMode
-from mockserver.mock import Parts
+from mockserver.mock import Mock, Parts
 from mockserver.outbound.sender import FakeSender, Sender
 from mockserver.parts.wall import FakeWall
 from mockserver.settings import Settings
@@ -66,7 +66,8 @@ def judge(
     assert chosen, f"no check is bound to any of {wanted}"
     mock = settings or Settings(clock=ClockMode.parse("manual"), strict=strict)
     parts = Parts(wall=FakeWall(), sender=_sender(sends))
-    inner: httpx.AsyncBaseTransport = httpx.ASGITransport(create_app(document, mock, parts))
+    app = create_app(document, mock, parts)
+    inner: httpx.AsyncBaseTransport = httpx.ASGITransport(app)
     told: dict[str, Any] = {
         "key": KEY,
         "second_key": SECOND_KEY,
@@ -75,8 +76,9 @@ def judge(
         "webhook_host": "127.0.0.1",  # the mock is no server with an address, but it runs here
         **target,
     }
-    return asyncio.run(
-        run(
+
+    async def judged() -> Result:
+        found = await run(
             Target(url=URL, **told),
             Plan(requirements=chosen),
             registry,
@@ -84,7 +86,12 @@ def judge(
             rows,
             transport=transport(inner) if transport else inner,
         )
-    )
+        behind: Mock = app.state.mock
+        for key in (KEY, SECOND_KEY):
+            await behind.errands.settle(behind.world(key))  # nothing is cut off half-way with the event loop
+        return found
+
+    return asyncio.run(judged())
 
 
 def _sender(sends: bool | Sender) -> Sender | None:
