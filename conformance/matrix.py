@@ -46,7 +46,7 @@ def matrix(reports: Sequence[Written]) -> Matrix:
     known: dict[str, Decided] = {}
     for report in reports:
         known = {**report.requirements, **known}
-    order = sorted(known, key=lambda one: min(_place(report, one) for report in reports))
+    order = sorted(known, key=lambda one: (min(_place(report, one) for report in reports), one))
     seen: Counter[str] = Counter()
     names = []
     for report in reports:

@@ -157,7 +157,8 @@ def _red(entry: Entry, report: Report, console: Console, scripts: Mapping[str, P
         shown = [_exchange(report, number) for number in entry.exchanges[-3:]]
         _line(console, f"  {'exchanges':<9} {'; '.join(shown)}")
     if entry.id in scripts:
-        said = "" if entry.script is None or entry.script.verified else f" ({entry.script.note or 'not verified'})"
+        doubt = _short(entry.script.note) if entry.script and not entry.script.verified else ""
+        said = f" ({doubt})" if doubt else ""
         _line(console, f"  {'script':<9} {scripts[entry.id]}{said}")
     console.print()
 
