@@ -131,7 +131,9 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def connected(transport: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[Connections]:
+async def connected(
+    transport: httpx.AsyncBaseTransport | Connections | None = None,
+) -> AsyncIterator[Connections]:
     """A way to servers, closed with the block.
 
     Args:
@@ -140,6 +142,9 @@ async def connected(transport: httpx.AsyncBaseTransport | None = None) -> AsyncI
     if transport is not None:
         import httpx
 
+        if not isinstance(transport, httpx.AsyncBaseTransport):
+            yield transport  # whoever made it closes it
+            return
         async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
             yield Transported(client)
         return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from conformance import timing
 from conformance.budget import Budget, Limits
 from conformance.client import Client, Key, WireLog
-from conformance.connections import connected
+from conformance.connections import Connections, connected
 from conformance.errors import Unreachable
 from conformance.receiver import Receiver
 from conformance.session import Session
@@ -30,7 +30,7 @@ async def opened(
     *,
     limits: Limits | None = None,
     log: WireLog | None = None,
-    transport: httpx.AsyncBaseTransport | None = None,
+    transport: httpx.AsyncBaseTransport | Connections | None = None,
 ) -> AsyncIterator[Session]:
     """A session with a target.
 

@@ -15,6 +15,7 @@ import httpx
 from conformance import timing
 from conformance.budget import Cost, Limits
 from conformance.client import WireLog
+from conformance.connections import Connections
 from conformance.errors import Broken, CheckEnd, NotApplicable, NotMeasured, RouteGone, Unreachable
 from conformance.events import CheckFinished, Event, Exchanged, Listener
 from conformance.ledger import Ledger
@@ -65,7 +66,7 @@ async def run(
     document: Document,
     rows: Requirements,
     listeners: Iterable[Listener] = (),
-    transport: httpx.AsyncBaseTransport | None = None,
+    transport: httpx.AsyncBaseTransport | Connections | None = None,
 ) -> Result:
     """Decides requirements.
 

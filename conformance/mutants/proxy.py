@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import posixpath
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-import httpx
-
+from conformance.connections import Connections, Content, NoAnswer
 from conformance.mutants.values import (
     HOP_HEADERS,
     Answer,
@@ -30,7 +30,7 @@ Value = TypeVar("Value")
 
 LARGE = 4 * 1024 * 1024
 """Bodies above this are handed on without being held."""
-TIMEOUTS = httpx.Timeout(60.0).as_dict()
+UPSTREAM_S = 60.0
 """How long the upstream may take; a client's own patience ends sooner."""
 LINKS, HOOKS = "/~links/", "/~hooks/"
 """Routes of the proxy's own; no contract has them."""
@@ -57,7 +57,7 @@ class Proxy:
         mutant: Mutant,
         upstream: str,
         document: Document,
-        network: httpx.AsyncBaseTransport,
+        network: Connections,
         *,
         hooks_at: str = "",
     ) -> None:
@@ -79,7 +79,7 @@ class Proxy:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         host = next((value for name, value in headers if name.lower() == "host"), "")
         answer = await self.respond(
-            scope["method"], path, query, headers, _chunks(receive), f"{scope.get('scheme', 'http')}://{host}"
+            scope["method"], path, query, headers, lambda: _chunks(receive), f"{scope.get('scheme', 'http')}://{host}"
         )
         await _send(answer, send, head=scope["method"] == "HEAD")
 
@@ -107,20 +107,21 @@ class Proxy:
         path: str,
         query: str,
         headers: Iterable[tuple[str, str]],
-        chunks: AsyncIterator[bytes],
+        content: Content,
         here: str,
     ) -> Answer:
         """The mutant's answer to a request.
 
         Args:
-            chunks: the body.
+            content: the body.
             here: the address that the client used.
         """
         request = self._request(method, path, query, headers)
-        if request.large:
-            return await self._answer(request, here, chunks)
-        body = b"".join([chunk async for chunk in chunks])
-        return await self._answer(request.with_body(body) if body else request, here, None)
+        if callable(content) and not request.large:
+            content = b"".join([chunk async for chunk in content()])
+        if callable(content):
+            return await self._answer(request, here, content)
+        return await self._answer(request.with_body(content) if content else replace(request, large=False), here, None)
 
     def _request(self, method: str, path: str, query: str, headers: Iterable[tuple[str, str]]) -> Request:
         found = {name.lower(): value for name, value in headers}
@@ -136,27 +137,27 @@ class Proxy:
             large=size > LARGE,
         )
 
-    async def _answer(self, request: Request, here: str, chunks: AsyncIterator[bytes] | None) -> Answer:
+    async def _answer(self, request: Request, here: str, content: Content) -> Answer:
         mutant = self.mutant
         if request.path.startswith(LINKS) and mutant.sees_links:
             return await self._picture(request, here)
         if request.path.startswith(HOOKS) and mutant.sees_webhooks:
             return await self._event(request)
         if not request.operation:
-            return await self._other(request, chunks)
+            return await self._other(request, content)
         in_scope = self._in_scope(request.operation)
         sent: Request | Answer = self._with_hook(request, here) if mutant.sees_webhooks else request
         if mutant.request and in_scope and isinstance(sent, Request):
             sent = await _value(mutant.request(self.state, sent))
-        answer = sent if isinstance(sent, Answer) else self._without_hooks(await self._ask(sent, chunks))
+        answer = sent if isinstance(sent, Answer) else self._without_hooks(await self._ask(sent, content))
         self._remember(request, answer)
         if mutant.sees_links:
             answer = self._with_links(request, answer, here)
         return await _value(mutant.answer(self.state, request, answer)) if mutant.answer and in_scope else answer
 
-    async def _other(self, request: Request, chunks: AsyncIterator[bytes] | None) -> Answer:
+    async def _other(self, request: Request, content: Content) -> Answer:
         """A route that no operation has: a link that leads nowhere else, or the control interface."""
-        answer = await self._ask(request, chunks)
+        answer = await self._ask(request, content)
         if request.path.endswith("/clock/advance") and answer.status == 200 and isinstance(request.json, dict):
             seconds = request.json.get("seconds", 0)
             self.state.moved_s += seconds if isinstance(seconds, int | float) else 0
@@ -164,30 +165,19 @@ class Proxy:
             return await _value(self.mutant.other(self.state, request, answer))
         return answer
 
-    async def _ask(self, request: Request, chunks: AsyncIterator[bytes] | None = None) -> Answer:
+    async def _ask(self, request: Request, stream: Content = None) -> Answer:
         url = self._upstream + request.path + (f"?{request.query}" if request.query else "")
-        headers = dict(request.headers)
-        content: bytes | AsyncIterator[bytes] | None = request.body or None
-        if request.large and chunks is not None:
-            content = chunks
-            headers["content-length"] = str(request.length)
-        return await self._send(request.method, url, headers, content)
+        if request.large and stream is not None:
+            return await self._send(
+                request.method, url, {**request.headers, "content-length": str(request.length)}, stream
+            )
+        return await self._send(request.method, url, request.headers, request.body or None)
 
-    async def _send(
-        self, method: str, url: str, headers: dict[str, str], content: bytes | AsyncIterator[bytes] | None
-    ) -> Answer:
+    async def _send(self, method: str, url: str, headers: Mapping[str, str], content: Content) -> Answer:
         kept = {**headers, "accept-encoding": "identity"}
-        built = httpx.Request(method, url, headers=kept, content=content, extensions={"timeout": TIMEOUTS})
-        found = await self._network.handle_async_request(built)
-        try:
-            body = await found.aread()
-        finally:
-            await found.aclose()
-        return Answer(
-            status=found.status_code,
-            headers={name.lower(): value for name, value in found.headers.items() if name.lower() not in HOP_HEADERS},
-            body=body,
-        )
+        found = await self._network.send(method, url, kept, content, UPSTREAM_S)
+        names = [name for name in found.headers if name not in HOP_HEADERS]
+        return Answer(status=found.status, headers={name: found.headers[name] for name in names}, body=found.body)
 
     async def _fetch(self, url: str, request: Request | None) -> Answer:
         headers = dict(request.headers) if request else {}
@@ -264,7 +254,7 @@ class Proxy:
     async def _deliver(self, hook: Hook, request: Request) -> Answer:
         try:
             return await self._send(request.method, hook.origin, dict(request.headers), request.body or None)
-        except httpx.HTTPError:
+        except NoAnswer:
             return Answer(status=599)
 
 

@@ -1,14 +1,13 @@
-"""Ways to reach a mutant: through httpx without a network, and on a port of its own."""
+"""Ways to reach a mutant: without a network of its own, and on a port of its own."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import httpx
-
+from conformance.connections import Connections, Content, NoAnswer, RawAnswer, connected
 from conformance.mutants.proxy import Proxy
 
 if TYPE_CHECKING:
@@ -16,39 +15,38 @@ if TYPE_CHECKING:
     from openapi.document import Document
 
 
-class InProcess(httpx.AsyncBaseTransport):
-    """Hands requests for one origin to a mutant, and all others to the network; what it has no eye for passes by it."""
+class InProcess:
+    """Hands requests for one origin to a mutant, and all others to the network; what it has no eye for passes by it.
 
-    def __init__(self, proxy: Proxy, upstream: str, network: httpx.AsyncBaseTransport, origin: str) -> None:
-        self._origin = httpx.URL(origin)
-        self._upstream = httpx.URL(upstream)
+    Connections for `conformance.runner.run`.
+    """
+
+    def __init__(self, proxy: Proxy, upstream: str, network: Connections, origin: str) -> None:
+        self._origin = origin
+        self._upstream = upstream
         self._proxy = proxy
         self._network = network
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Httpx."""
-        url = request.url
-        if url.netloc != self._origin.netloc:
-            return await self._network.handle_async_request(request)
-        path, _, query = url.raw_path.decode("ascii").partition("?")
-        if not self._proxy.looks_at(request.method, path):
-            up = self._upstream
-            request.url = url.copy_with(scheme=up.scheme, netloc=up.netloc)
-            request.headers["Host"] = up.netloc.decode("ascii")
-            return await self._network.handle_async_request(request)
-        headers = request.headers.items()
-        stream = cast("AsyncIterator[bytes]", request.stream)
-        answer = await self._proxy.respond(request.method, path, query, headers, stream, str(self._origin).rstrip("/"))
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], content: Content, timeout_s: float
+    ) -> RawAnswer:
+        """See `Connections.send`."""
+        if not url.startswith(f"{self._origin}/"):
+            return await self._network.send(method, url, headers, content, timeout_s)
+        rest = url.removeprefix(self._origin)
+        path, _, query = rest.partition("#")[0].partition("?")
+        if not self._proxy.looks_at(method, path):
+            return await self._network.send(method, self._upstream + rest, headers, content, timeout_s)
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await self._proxy.respond(method, path, query, headers.items(), content, self._origin)
+        except TimeoutError:
+            raise NoAnswer(f"none within {timeout_s:g} s") from None
         if answer.cut:
-            raise httpx.RemoteProtocolError("the connection was closed in the middle of an answer")
-        body = b"" if request.method == "HEAD" else answer.body
-        return httpx.Response(answer.status, headers=dict(answer.headers), content=body, request=request)
-
-
-def connections() -> httpx.AsyncHTTPTransport:
-    """Connections of a proxy to its upstream."""
-    limits = httpx.Limits(max_connections=128, max_keepalive_connections=32)
-    return httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+            raise NoAnswer("the connection was closed in the middle of an answer")
+        return RawAnswer(
+            status=answer.status, headers=dict(answer.headers), body=b"" if method == "HEAD" else answer.body
+        )
 
 
 @asynccontextmanager
@@ -77,9 +75,9 @@ async def listening(app: Any, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
 @asynccontextmanager
 async def in_process(mutant: Mutant, upstream: str, document: Document, origin: str) -> AsyncIterator[InProcess]:
     """A transport that reaches a mutant under a made-up origin; a mutant that sees webhooks listens for them."""
-    async with connections() as network:
+    async with connected() as network:
         proxy = Proxy(mutant, upstream, document, network)
-        transport = InProcess(proxy, upstream, network, origin)
+        transport = InProcess(proxy, upstream.rstrip("/"), network, origin)
         if not mutant.sees_webhooks:
             yield transport
             return
@@ -93,7 +91,7 @@ def serve(mutant: Mutant, upstream: str, document: Document, host: str, port: in
     import uvicorn
 
     async def run() -> None:
-        async with connections() as network:
+        async with connected() as network:
             proxy: Any = Proxy(mutant, upstream, document, network)  # uvicorn has names of its own for the same types
             await uvicorn.Server(
                 uvicorn.Config(proxy, host=host, port=port, log_level="warning", lifespan="off")
