@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.bodies import IMG2IMG_V2, TXT2IMG_V2, Body, encoded, picture
 from conformance.client import Says
-from conformance.errors import Broken
+from conformance.errors import Broken, NotMeasured
 from conformance.fields import fields_of
 from conformance.tasks import Picture, Task
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 REFINER = {"checkpoint": "sd_xl_refiner_1.0.safetensors", "switch_at": 0.8}
 NO_MODEL = "no-such-model_000000.safetensors"
 NO_SAMPLER = "No Such Sampler"
-NO_PICTURE = base64.b64encode(b"this is a sentence and no picture").decode()
+STRANGER = "00000000-0000-4000-8000-000000000000"
+"""The id of no task."""
 FOUND = {TXT2IMG_V2: "V2-TXT2IMG-001", IMG2IMG_V2: "V2-IMG2IMG-001"}
 """Which requirement says that the plainest submit is accepted."""
 
@@ -62,6 +63,18 @@ async def serving(t: Trial) -> tuple[str, ...]:
     for operation_id in found:
         await t.submitted(operation_id, await plain(t, operation_id))
     return found
+
+
+async def attempt(t: Trial, operation_id: str) -> Task | None:
+    """The plainest submit; None where we may not order work (safe mode).
+
+    Raises:
+        Broken: it is refused.
+    """
+    try:
+        return await t.submitted(operation_id, await plain(t, operation_id))
+    except NotMeasured:
+        return None
 
 
 async def allowed(t: Trial, operation_id: str, fields: Body, *, blame: str = "") -> Task:

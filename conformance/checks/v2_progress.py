@@ -12,7 +12,7 @@ from conformance.bodies import IMG2IMG_V2, PROGRESS, TXT2IMG_V2
 from conformance.client import Key, Says
 from conformance.expect import between, count, empty, equals, matches, one_of, refused_v2, status, typed
 from conformance.registry import Area
-from conformance.stories_v2 import COLUMNS, ROWS, both, fitted, grid, plain, polls, seeded, single, tasks
+from conformance.stories_v2 import COLUMNS, ROWS, STRANGER, both, fitted, grid, plain, polls, seeded, single, tasks
 from conformance.tasks import Task, decoded
 from conformance.trial import Trial
 from conformance.wire import MISSING, Exchange
@@ -25,7 +25,6 @@ LOOKS_AFTER = 3
 """How often a task is asked for again after its end."""
 TIMES = ("submit_time", "execution_time", "txt2img_time", "finish_time")
 TIME = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
-STRANGER = "00000000-0000-4000-8000-000000000000"
 PLAIN = ("V2-TXT2IMG-001",)
 
 
