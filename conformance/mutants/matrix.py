@@ -26,7 +26,7 @@ from conformance.mutants.table import Summary, markdown, record
 from conformance.mutants.upstreams import DEFAULT, NoUpstream, upstream
 from conformance.mutants.values import FAITHFUL, Mutant
 
-RENEWED_AFTER = 40
+RENEWED_AFTER = 20
 """Mutants that one server sees; then a fresh one takes over, for worlds and pictures pile up."""
 PAGE = Path("docs/conformance/mutants.md")
 
