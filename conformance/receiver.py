@@ -238,6 +238,8 @@ class Receiver:
             await self._converse(h11.Connection(h11.SERVER), reader, writer)
         except (OSError, h11.ProtocolError):
             pass  # whoever called has gone, or speaks no HTTP
+        except asyncio.CancelledError:
+            pass  # the receiver closes; asyncio's own streams would tell of a cancelled task as of an error
         finally:
             self._connections.discard(task)
             writer.close()
