@@ -130,7 +130,7 @@ def json_answer(status: int, value: object) -> Answer:
 def refusal(operation: str, reason: str = "INVALID_REQUEST_BODY", status: int = 400) -> Answer:
     """How a correct server refuses a submit, v3 or v2."""
     if operation.endswith("V2"):
-        return json_answer(200, {"code": 4, "msg": "invalid request", "data": None})
+        return json_answer(200, {"code": 6, "msg": "invalid request", "data": None})
     return json_answer(status, {"code": status, "reason": reason, "message": "invalid request", "metadata": {}})
 
 
