@@ -139,7 +139,7 @@ class Client:
             raw if raw is not None or operation.method != "POST" else json.dumps(body, ensure_ascii=False).encode()
         )
         cost = cost_of(operation_id, body)
-        refusable = says in (Says.WRONG, Says.UNCHECKED)
+        refusable = says in (Says.WRONG, Says.MEANING, Says.UNCHECKED) or key is not Key.OWN
         asked = cost_of("", None) if refusable else cost  # what should be refused costs nothing
         self.budget.ask(asked)
         self.ledger.charge(operation_id, asked)
