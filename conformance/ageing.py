@@ -101,11 +101,14 @@ async def _age(t: Trial) -> Aged:
         answer = await t.session.poll(task)
         still = (status(200), equals("task.status", "TASK_STATUS_SUCCEED"))
         t.expect(answer, *still, blame="V3-LIFE-004", seen=(task.submit.number, task.result.number))
+        held = [str(entry["image_url"]) for entry in links(answer, v2=False)]
+        if len(held) != len(pictures):
+            expected, found = f"{len(pictures)} links, as at first", f"{len(held)}"
+            t.fail(expected, found, task.result, answer, blame="V3-LIFE-004")
         ttl_s, start_s = stories.ttl_of(t, answer), time.passed()
         if ttl_s == 0:
             return Aged(ttl_s=0, answer=answer)  # it is not stated (C3)
         time.can_wait(ttl_s)
-        held = [str(entry["image_url"]) for entry in links(answer, v2=False)]
         await time.wait(EARLY * ttl_s)
         early = [await t.session.fetch(link) for link in held]
         readable = await t.session.poll(task)
@@ -118,8 +121,8 @@ async def _age(t: Trial) -> Aged:
     return Aged(
         ttl_s=ttl_s,
         answer=answer,
-        early=tuple(zip(pictures, early, strict=False)),
-        late=tuple(zip(pictures, late, strict=False)),
+        early=tuple(zip(pictures, early, strict=True)),
+        late=tuple(zip(pictures, late, strict=True)),
         still_readable=((task, readable),),
     )
 

@@ -162,9 +162,9 @@ async def tasks_at_the_same_time_keep_their_own_pictures(t: Trial) -> None:
             if seeds.get(seed, task) is not task:
                 _mixed(t, task, seeds[seed], f"the seed {seed}")
             for entry in links(answer, v2=False) if answer is task.result else ():
-                place = str(entry["image_url"]).partition("?")[0]
-                if holders.setdefault(place, task) is not task:
-                    _mixed(t, task, holders[place], f"the link {place}")
+                link = str(entry["image_url"])
+                if holders.setdefault(link, task) is not task:
+                    _mixed(t, task, holders[link], f"the link {link}")
 
 
 def _mixed(t: Trial, task: Task, other: Task, what: str) -> NoReturn:

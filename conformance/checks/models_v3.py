@@ -119,9 +119,10 @@ async def a_filter_by_kind_lists_that_kind_only(t: Trial) -> None:
 
 @area.check("V3-MODEL-006", needs=("V3-MODEL-005",))
 async def several_kinds_may_be_named(t: Trial) -> None:
-    found = {kind: one for kind, one in (await by_kind(t)).items() if one.models and one.whole and len(one.pages) == 1}
-    two = sorted(found, key=lambda kind: len(found[kind].models))[:2]
-    if len(two) < 2 or sum(len(found[kind].models) for kind in two) > listing.LIMIT:
+    found = {kind: one for kind, one in (await by_kind(t)).items() if one.whole and len(one.pages) == 1}
+    two = sorted(found, key=lambda kind: (not found[kind].models, len(found[kind].models)))[1::-1]
+    number = sum(len(found[kind].models) for kind in two)
+    if len(two) < 2 or not 0 < number <= listing.LIMIT:
         t.not_measured("the target lists no two kinds that would fit on one page")
     query = [("filter.types", kind) for kind in two]
     answer = await listing.raw(t, *query, ("pagination.limit", str(listing.LIMIT)), says=Says.LENIENT)
@@ -238,33 +239,33 @@ async def a_limit_out_of_range_is_refused(t: Trial) -> None:
 async def following_cursors_lists_each_model_once(t: Trial) -> None:
     whole = await listing.listing(t)
     _once_each(t, whole)
-    fitting = {kind: one for kind, one in (await by_kind(t)).items() if one.whole and len(one.pages) == 1}
-    kind = min(
-        (kind for kind, one in fitting.items() if len(one.models) > SMALL),
-        key=lambda kind: len(fitting[kind].models),
-        default="",
-    )
-    if not kind and not whole.whole:
+    parts: dict[listing.Query, Listing] = {(("filter.types", kind),): one for kind, one in (await by_kind(t)).items()}
+    parts[()] = whole
+    fitting = {
+        query: one for query, one in parts.items() if one.whole and len(one.pages) == 1 and len(one.models) > SMALL
+    }
+    query = min(fitting, key=lambda one: len(fitting[one].models), default=None)
+    if query is not None:
+        await _on_small_pages(t, query, fitting[query])
+    elif not whole.whole:
         t.not_measured("the target's list has no part that is short enough to be followed to its end")
-    if kind:
-        wanted = fitting[kind].names
-        most = len(wanted) // SMALL + 2  # one more than full pages need, which may be empty
-        small = await listing.listing(t, ("filter.types", kind), limit=SMALL, most=most)
-        if not small.whole:
-            cursor = listing.cursor_after(small.pages[-1])
-            t.fail(f"an end after {len(wanted)} models", f"next_cursor {cursor!r} after {most} pages", small.pages[-1])
-        _once_each(t, small)
-        _same_names(t, wanted, small.names, f"all models of the kind {kind} on small pages", *small.pages)
-    t.branch("the last page has " + _cursor_words(whole if whole.whole else fitting[kind]))
+    last = fitting[query].pages[-1] if query is not None else whole.pages[-1]
+    t.branch(f"the last page has {'no' if listing.cursor_after(last) is MISSING else 'an empty'} next_cursor")
+
+
+async def _on_small_pages(t: Trial, query: listing.Query, wanted: Listing) -> None:
+    most = len(wanted.models) // SMALL + 2  # one more than full pages need, which may be empty
+    small = await listing.listing(t, *query, limit=SMALL, most=most)
+    if not small.whole:
+        cursor = listing.cursor_after(small.pages[-1])
+        t.fail(f"an end after {len(wanted.models)} models", f"next_cursor {cursor!r} after {most} pages", *small.pages)
+    _once_each(t, small)
+    _same_names(t, wanted.names, small.names, "the models of one large page, on small ones", *small.pages)
 
 
 def _once_each(t: Trial, found: Listing) -> None:
     if again := listing.twice(found.models):
         t.fail("each model once", f"{again[0]} twice", *found.pages)
-
-
-def _cursor_words(found: Listing) -> str:
-    return "no next_cursor" if listing.cursor_after(found.pages[-1]) is MISSING else "an empty next_cursor"
 
 
 @area.check("V3-MODEL-016")
