@@ -11,7 +11,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from conformance.bodies import IMG2IMG, TXT2IMG, TXT2IMG_V2
@@ -20,7 +20,7 @@ from conformance.errors import Broken, CheckEnd, NotMeasured
 from conformance.findings import Finding, merged
 from conformance.fuzz_bodies import Tamer
 from conformance.fuzz_judge import Call, Judge
-from conformance.narrowing import blamed, is_accepted, is_free, narrow, plain
+from conformance.narrowing import Narrowed, blamed, is_accepted, is_free, narrow, plain
 from conformance.oracle import Oracle
 from conformance.places import Places
 from conformance.predicates import task_id_v3
@@ -35,7 +35,7 @@ MOST_FAULTS = 15
 MOST_UNDUE = 40
 """Pictures that a server which accepts what it should refuse may cost us."""
 MOST_NARROWED = 8
-"""Refused valid bodies that are traced to a field, of one operation."""
+"""Reasons of refusals of valid bodies that are looked for, of one operation."""
 NO_COST = Cost(requests=1)
 
 
@@ -65,19 +65,28 @@ class Explored:
         return [one for finding in self.findings for one in finding.broken()]
 
 
-async def explore(session: Session, *, seed: int, examples: int, phases: Sequence[str] = PHASES) -> Explored:
+async def explore(
+    session: Session,
+    *,
+    seed: int,
+    examples: int,
+    phases: Sequence[str] = PHASES,
+    operations: Collection[str] | None = None,
+) -> Explored:
     """Sends generated calls.
 
     Args:
         seed: the same one sends the same calls, in the same order.
         examples: generated cases of each operation in the fuzzing phase; the other phases have their own number.
         phases: some of `PHASES`.
+        operations: what is called; all when None.
     """
     from conformance import fuzz_engine  # hypothesis and schemathesis take a second to load
 
     places = Places(session.document, rows := load_requirements())
     tamer = await _tamer(session)
-    asked = [one for one in session.document.operations if await session.gone(one) is None]
+    wanted = [one for one in session.document.operations if operations is None or one in operations]
+    asked = [one for one in wanted if await session.gone(one) is None]
     trusted = [one for one in asked if one in SUBMITS and await _takes_plain(session, one)]
     reads = [one for one in asked if one not in SUBMITS]
     free = [one for one in trusted if tamer.is_free(one) and not session.target.safe]
@@ -200,21 +209,21 @@ async def _takes_plain(session: Session, operation_id: str) -> bool:
 async def _narrowed(session: Session, judge: Judge, places: Places) -> list[Finding]:
     """What is to blame for refusals of valid bodies."""
     found: list[Finding] = []
-    told: Counter[str] = Counter()
+    blames: dict[str, list[Narrowed]] = {}
     for refused in judge.refused:
-        operation_id = refused.operation_id
-        if told[operation_id] >= MOST_NARROWED:
+        known = blames.setdefault(refused.operation_id, [])
+        if len(known) >= MOST_NARROWED or any(one.explains(refused.body) for one in known):
             continue
-        told[operation_id] += 1
         try:
-            narrowed = await narrow(session, operation_id, refused.body, "breadth: narrowing")
+            narrowed = await narrow(session, refused.operation_id, refused.body, "breadth: narrowing")
         except CheckEnd as end:
             judge.notes.append(f"a refused valid submit could not be looked into: {end}")
             break
         if narrowed is None:
             judge.notes.append(f"a valid submit was refused once: {refused.exchange.brief()}")
         else:
-            found.append(blamed(places, operation_id, narrowed, refused.exchange))
+            known.append(narrowed)
+            found.append(blamed(places, refused.operation_id, narrowed, refused.exchange))
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +26,7 @@ from conformance.fuzz_bodies import Tamer, pool
 from conformance.fuzz_judge import Call
 from conformance.wire import Exchange
 from openapi.document import Document, Operation, Reading
+from openapi.vocabulary import JsonObject
 
 NOWHERE = "http://127.0.0.1:9"
 """Where the engine believes the target to be. What it sends past our transport, two probes of what a server's HTTP
@@ -40,6 +41,7 @@ LEFT_OUT: Mapping[str, str] = {
     "ignored_auth": "demands 401; the recorded answer to a missing or wrong key is 403 (C35)",
     "missing_required_header": "demands 401 for Authorization, whatever the configuration says; V3-AUTH has checks",
     "unsupported_method": "demands 405; the error table knows 404 for what no route has (V3-ERROR-008 takes any 4xx)",
+    "allow_header_conformance": "no page speaks of the header Allow",
     "status_code_conformance": "an undocumented 413 or 415 may come from a gateway; rows say where it is wrong",
     "content_type_conformance": "conformance.oracle judges it, and knows which row it belongs to",
     "response_headers_conformance": "the document states no headers of answers",
@@ -89,9 +91,26 @@ def run(
     """
     _register_formats(tamer)
     transport = _Transport(document, tamer, send)
-    schema = _schema(document, settings, transport)
     errors: list[str] = []
-    stream = from_schema(schema).execute()
+    raw = document.rendered(Reading.DOCUMENTED)
+    if "examples" in settings.phases:
+        errors += _run(raw, document, replace(settings, phases=("examples",)), transport, ended)
+    others = tuple(phase for phase in settings.phases if phase != "examples")
+    if others and not ended():
+        # Where there are examples the coverage phase varies them, and tries few values of what they leave out.
+        errors += _run(_without_examples(raw), document, replace(settings, phases=others), transport, ended)
+    return errors
+
+
+def _run(
+    raw: JsonObject,
+    document: Document,
+    settings: Settings,
+    transport: _Transport,
+    ended: Callable[[], bool],
+) -> list[str]:
+    errors: list[str] = []
+    stream = from_schema(_schema(raw, document, settings, transport)).execute()
     for event in stream:
         match event:
             case events.NonFatalError():
@@ -101,6 +120,13 @@ def run(
         if ended():
             stream.stop()
     return errors
+
+
+def _without_examples(node: Any) -> Any:
+    """A copy of the document, or a part, that shows no examples."""
+    if isinstance(node, dict):
+        return {key: _without_examples(inner) for key, inner in node.items() if key != "examples"}
+    return [_without_examples(inner) for inner in node] if isinstance(node, list) else node
 
 
 class _Transport(RequestsTransport):
@@ -154,7 +180,7 @@ def _response(prepared: requests.PreparedRequest, exchange: Exchange) -> Respons
     )
 
 
-def _schema(document: Document, settings: Settings, transport: _Transport) -> OpenApiSchema:
+def _schema(raw: JsonObject, document: Document, settings: Settings, transport: _Transport) -> OpenApiSchema:
     class Schema(OpenApiSchema):
         """The document, sent through our transport."""
 
@@ -162,7 +188,6 @@ def _schema(document: Document, settings: Settings, transport: _Transport) -> Op
         def transport(self) -> _Transport:
             return transport
 
-    raw = document.rendered(Reading.DOCUMENTED)
     config = Config.from_dict(_config(document, settings)).projects.get(raw)
     schema = Schema(raw_schema=raw, config=config)
     schema.filter_set = config.operations.filter_set_with(include=schema.filter_set)

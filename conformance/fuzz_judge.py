@@ -192,7 +192,7 @@ class Judge:
                 self._found((row,), "a refusal of what is no JSON", exchange, place=f"{operation.operation_id}:body")
             return
         documented = operation.problems(body, Reading.DOCUMENTED)
-        refused = documented if self.strict else documented and operation.problems(body, Reading.TOLERATED)
+        refused = documented if self.strict else _also_refused(documented, operation, body)
         if refused:
             self._count("refused")
             if taken:
@@ -224,7 +224,7 @@ class Judge:
 
     def _undue(self, operation: Operation, body: Any, problems: list[Problem], exchange: Exchange) -> None:
         """An accepted body that is refused at one place, or at several that the same rows speak of."""
-        spots = {self._spot(operation, body, problem): problem for problem in problems}
+        spots = {self._spot(operation, body, problem): problem for problem in _by_place(problems)}
         groups = {spot.requirements for spot in spots}
         if len(groups) > 1:
             self.notes.append(
@@ -293,6 +293,29 @@ class Judge:
 
 
 _NO_JSON = object()
+_TELLING = ("required", "type")
+"""Keywords that tell more than others about the same place: what is no number is also out of range."""
+
+
+def _also_refused(problems: list[Problem], operation: Operation, body: Any) -> list[Problem]:
+    """Problems of the documented reading, in whose plainer words, at places that the tolerated one refuses too."""
+    if not problems:
+        return []
+    places = [problem.path for problem in operation.problems(body, Reading.TOLERATED)]
+    return [one for one in problems if any(_touch(one.path, place) for place in places)]
+
+
+def _touch(one: tuple[Step, ...], other: tuple[Step, ...]) -> bool:
+    length = min(len(one), len(other))
+    return one[:length] == other[:length]
+
+
+def _by_place(problems: list[Problem]) -> list[Problem]:
+    """One problem of each place."""
+    found: dict[tuple[Step, ...], Problem] = {}
+    for problem in sorted(problems, key=lambda one: one.keyword not in _TELLING):
+        found.setdefault(problem.path, problem)
+    return list(found.values())
 
 
 def _parsed(content: bytes | None) -> Any:

@@ -17,7 +17,7 @@ from conformance.expect import Claim, accepted_v2, accepted_v3
 from conformance.findings import Finding
 from conformance.places import Places
 from conformance.session import Session
-from conformance.wire import Exchange
+from conformance.wire import MISSING, Exchange
 from openapi.inventory import Aspect
 from openapi.problems import Step, show
 
@@ -44,6 +44,10 @@ class Narrowed:
 
     settings: dict[Path, Any]
     exchange: Exchange
+
+    def explains(self, body: Body) -> bool:
+        """Whether another body has all of the settings too."""
+        return all(_at(body, path) == value for path, value in self.settings.items())
 
 
 async def plain(session: Session, operation_id: str) -> Body:
@@ -136,6 +140,14 @@ def broken(finding: Finding, operation_id: str) -> list[Broken]:
     """The same for reports, with the claim that the last submit does not fulfil."""
     claims = ((finding.exchanges[-1], acceptance(operation_id)),)
     return [Broken(row, finding.expected, finding.actual, finding.exchanges, claims) for row in finding.requirements]
+
+
+def _at(body: Any, path: Path) -> Any:
+    for step in path:
+        if not isinstance(body, dict) or step not in body:
+            return MISSING
+        body = body[step]
+    return body
 
 
 def _with(base: Body, settings: Mapping[Path, Any]) -> Body:

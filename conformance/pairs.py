@@ -18,7 +18,7 @@ from conformance.bodies import IMG2IMG, IMG2IMG_V2, TXT2IMG, TXT2IMG_V2, Body, p
 from conformance.errors import Broken, CheckEnd
 from conformance.findings import Finding, merged
 from conformance.names import Names
-from conformance.narrowing import SUBMITS, blamed, broken, is_accepted, is_free, narrow, plain
+from conformance.narrowing import SUBMITS, Narrowed, blamed, broken, is_accepted, is_free, narrow, plain
 from conformance.places import Places
 from conformance.session import Session
 from conformance.wire import MISSING
@@ -26,7 +26,7 @@ from openapi.requirements import load_requirements
 
 PURPOSE = "breadth: pairs"
 MOST_NARROWED = 4
-"""Refused submits that are traced to a pair, of one operation; a server that refuses most of them is told once."""
+"""Reasons of refusals that are looked for, of one operation; a server that refuses most of them is told a few."""
 CANDIDATES = 12
 """Rows that are tried before the best one is kept; more make the array little shorter."""
 
@@ -64,15 +64,18 @@ async def _explore(session: Session, operation_id: str, places: Places, seed: in
         *(session.ask(operation_id, body, purpose=PURPOSE) for body in bodies), return_exceptions=True
     )
     findings: list[Finding] = []
+    known: list[Narrowed] = []
     for body, answer in zip(bodies, answers, strict=True):
         if isinstance(answer, CheckEnd):
             return []  # the key or the route is gone, or the budget is: no word on pairs
         if isinstance(answer, BaseException):
             raise answer
-        if not is_accepted(operation_id, answer) and len(findings) < MOST_NARROWED:
-            narrowed = await narrow(session, operation_id, body, PURPOSE)
-            if narrowed is not None:
-                findings.append(blamed(places, operation_id, narrowed, answer))
+        if is_accepted(operation_id, answer) or len(known) >= MOST_NARROWED or any(o.explains(body) for o in known):
+            continue
+        narrowed = await narrow(session, operation_id, body, PURPOSE)
+        if narrowed is not None:
+            known.append(narrowed)
+            findings.append(blamed(places, operation_id, narrowed, answer))
     return [one for finding in merged(findings) for one in broken(finding, operation_id)]
 
 
