@@ -163,6 +163,35 @@ class Talkative(Sender):
         return await super().send(outgoing, timeout_s=timeout_s)
 
 
+def lagging() -> Wrapper:
+    """A server whose results show an end only after its event was sent."""
+    shown: set[bytes] = set()
+
+    def answer(asked: Asked, answered: Answered) -> Answered:
+        found = answered.json
+        if not asked.path.endswith("task-result") or found["task"]["status"] != SUCCEED or asked.query in shown:
+            return answered
+        shown.add(asked.query)
+        return answered.saying({**found, "task": {**found["task"], "status": "TASK_STATUS_PROCESSING"}, "images": []})
+
+    return defect(answer=answer)
+
+
+def unread() -> Wrapper:
+    """A server that lets tasks fail whose receivers nobody reaches."""
+    dead: set[str] = set()
+
+    def answer(asked: Asked, answered: Answered) -> Answered:
+        found = answered.json
+        if b"/nobody" in asked.body and "task_id" in found:
+            dead.add(found["task_id"])
+        if asked.path.endswith("task-result") and asked.query.decode().partition("=")[2] in dead:
+            return answered.saying({**found, "task": {**found["task"], "status": FAILED}})
+        return answered
+
+    return defect(answer=answer)
+
+
 DEFECTS: list[tuple[str, str, dict[str, Any]]] = [
     ("WEBHOOK-001", "refused", {"transport": defect(answer=no_hooks)}),
     ("WEBHOOK-002", "any url", {"transport": webhook(any_url)}),
@@ -183,6 +212,7 @@ DEFECTS: list[tuple[str, str, dict[str, Any]]] = [
     ("WEBHOOK-006", "seed", {"sends": result(lambda it: it["extra"].update(seed="1"))}),
     ("WEBHOOK-006", "pictures", {"sends": result(lambda it: it.update(images=it["images"] * 2))}),
     ("WEBHOOK-007", "under way", {"sends": Talkative()}),
+    ("WEBHOOK-007", "lagging", {"transport": lagging()}),
     ("WEBHOOK-008", "again", {"sends": Sender(again=True)}),
     ("WEBHOOK-009", "redirect", {"sends": taken_for_taken(lambda one: one.status == 302)}),
     ("WEBHOOK-009", "404", {"sends": taken_for_taken(lambda one: one.status == 404)}),
@@ -203,6 +233,7 @@ DEFECTS: list[tuple[str, str, dict[str, Any]]] = [
     ("WEBHOOK-015", "reason", {"sends": in_tests(lambda it: it["task"].update(reason=""))}),
     ("WEBHOOK-016", "half", {"transport": webhook(fill)}),
     ("WEBHOOK-017", "on", {"transport": webhook(on)}),
+    ("WEBHOOK-018", "failed", {"transport": unread()}),
     (
         "WEBHOOK-019",
         "header",
