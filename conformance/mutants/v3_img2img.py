@@ -116,9 +116,7 @@ MUTANTS = (
     _optional("steps", 20),
     _optional("guidance_scale", 7.5),
     _optional("sampler_name", "Euler a"),
-    takes(
-        "i2i-needs-no-model-name", "V3-IMG2IMG-003", "Without model_name any checkpoint is taken.", IMG2IMG, _a_model
-    ),
+    takes("i2i-needs-no-model-name", "V3-IMG2IMG-003", "Without model_name any model is taken.", IMG2IMG, _a_model),
     rewrites("i2i-needs-no-picture", "V3-IMG2IMG-003", "A source picture is optional.", IMG2IMG, _without_picture),
     _accepts("null-picture", "003", "A source picture of null is taken.", "image_base64", None, a_picture),
     _accepts("pictures-in-a-list", "003", "A list of pictures is taken.", "image_base64", array, a_picture),
