@@ -344,6 +344,18 @@ LIST_DEFECTS: dict[str, tuple[str, Any]] = {
             ]
         ),
     ),
+    "there is always a next page": (
+        "V3-MODEL-015",
+        lambda: lists(lambda body: body["pagination"].update(next_cursor=body["pagination"]["next_cursor"] or "c_999")),
+    ),
+    "the last page begins anew": (
+        "V3-MODEL-015",
+        lambda: lists(lambda body: body["pagination"].update(next_cursor=body["pagination"]["next_cursor"] or "c_0")),
+    ),
+    "null for no cursor": (
+        "V3-MODEL-015",
+        lambda: lists(lambda body: body["pagination"].update(next_cursor=body["pagination"]["next_cursor"] or None)),
+    ),
     "a page is left out": (
         "V3-MODEL-015",
         lambda: queries(
