@@ -33,7 +33,7 @@ QUIET_S, QUIET_GAPS, QUIET_STEPS = 600.0, 3.0, 6
 """How long nothing more may come, on the virtual clock: at least, in lengths of the longest gap before, in steps."""
 REAL_QUIET_S = 3.0
 IN_TIME_S, IN_TIME_WHEN_MOVED_S = webhooks.SLOW_S + 0.5, 0.25
-"""An answer of ours after so many real seconds was in time whatever else was slow; the second while the driver moves."""
+"""An answer after so many real seconds was in time whatever else was slow; the second while a clock is moved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

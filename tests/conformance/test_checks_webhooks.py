@@ -260,3 +260,20 @@ def test_who_cannot_be_reached_is_told_so() -> None:
     assert {"WEBHOOK-016"} == of_verdict(found, Verdict.WARN)
     assert all("--webhook-host" in words for words in not_green(found).values())
     assert of_verdict(found, Verdict.FAIL, Verdict.BLOCKED) == set()
+
+
+def test_a_target_that_waits_for_silent_receivers_is_judged_as_well() -> None:
+    """Its clock knows no `under_way`, so the five seconds of the silent receiver are real ones."""
+    refused: list[bytes] = []
+
+    def answer(asked: Asked, answered: Answered) -> Answered:
+        if b"under_way" not in asked.body:
+            return answered
+        refused.append(asked.body)
+        return answered.saying({"detail": "unknown"}, 400)
+
+    def request(asked: Asked) -> Asked:
+        return replace(asked, path="/__mock/nothing") if b"under_way" in asked.body else asked
+
+    assert not_green(webhooks_judged(transport=defect(request=request, answer=answer))) == {}
+    assert len(refused) == 1
