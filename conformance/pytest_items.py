@@ -50,7 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--target-flags",
         metavar="FLAGS",
         default="",
-        help="Flags of novita-conformance run, in one text: '--strict --report html=out.html'.",
+        help="Flags of novita-conformance run, in one text: --target-flags='--strict --report html=out.html'.",
     )
 
 
@@ -84,7 +84,7 @@ class Run:
         url = config.getoption("--target")
         if not url:
             raise pytest.UsageError(
-                "--pyargs conformance needs --target URL, and NOVITA_API_KEY or --target-flags '--api-key KEY'"
+                "--pyargs conformance needs --target URL, and NOVITA_API_KEY or --target-flags='--api-key KEY'"
             )
         if hasattr(config, "workerinput") or config.getoption("numprocesses", None):
             raise pytest.UsageError(
