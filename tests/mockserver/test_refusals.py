@@ -243,3 +243,12 @@ def test_the_strict_reading_wants_the_content_type(server: Server, strict: Serve
 
     assert server.call("POST", TXT2IMG, content=json.dumps(txt2img()).encode(), headers=headers).status_code == 200
     assert server.findings()[0]["code"] == "NV407"
+
+
+@pytest.mark.parametrize(("path", "body"), [(TXT2IMG_V2, txt2img_v2()), (IMG2IMG_V2, img2img_v2())])
+@pytest.mark.parametrize(("sampler", "code"), [("No such sampler", 8), (7, 1)])
+def test_an_unknown_sampler_has_a_code_of_its_own_on_v2(
+    server: Server, path: str, body: dict[str, Any], sampler: object, code: int
+) -> None:
+    """V2-CODE-006; in the list of img2img null is a word too (C14), and that changes nothing."""
+    assert server.call("POST", path, json={**body, "sampler_name": sampler}).json()["code"] == code
