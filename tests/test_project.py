@@ -85,7 +85,7 @@ HOSTS = re.compile(
     r"|(api\.)?novita\.ai|([a-z0-9-]+\.)+s3(\.[a-z0-9-]+)?\.amazonaws\.com|your-webhook-endpoint-url"  # in the vendor's
     r"|([a-z0-9-]+\.)+s3\.amazonaws\.com|[a-z0-9]+\.cloudfront\.net|[a-z0-9.-]+\.r2\.cloudflarestorage\.com"  # samples
     r"|github\.com|docs\.aws\.amazon\.com|www\.rfc-editor\.org|spec\.openapis\.org|json-schema\.org|www\.apache\.org"
-    r"|keepachangelog\.com|semver\.org"
+    r"|keepachangelog\.com|semver\.org|www\.w3\.org"
 )
 """Hosts that our files may name."""
 

@@ -257,7 +257,7 @@ def test_several_reports_stand_behind_one_flag_or_several() -> None:
     [
         ("http://127.0.0.1:4280/", False, "/__mock"),
         ("http://localhost:4280", False, "/__mock"),
-        ("https://api.example.com", True, ""),
+        ("https://api.example", True, ""),
     ],
 )
 def test_safe_mode_and_clock_follow_the_host(target: str, safe: bool, control: str) -> None:
