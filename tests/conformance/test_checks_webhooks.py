@@ -138,7 +138,7 @@ def on(hook: dict[str, Any]) -> None:
 
 def any_url(hook: dict[str, Any]) -> None:
     """A reader that takes every text for a URL."""
-    if isinstance(hook.get("url"), str) and not hook["url"].startswith("http://1"):
+    if isinstance(hook.get("url"), str) and not hook["url"].startswith("http://127.0.0.1:"):
         hook["url"] = "http://127.0.0.1:9/"
 
 
