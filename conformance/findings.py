@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from conformance.errors import Broken
+from conformance.expect import Claim
 from conformance.verdict import Outcome, Verdict
 from openapi.requirements import Keyword, Requirement, Requirements
 
@@ -28,6 +29,7 @@ class Finding:
         tolerated: whether the tolerated reading accepts it.
         because: C- and O-numbers of that tolerance.
         related: further rows that speak of the place; while one of them is red the finding says nothing new.
+        claims: what the answers to some of the exchanges should have fulfilled.
     """
 
     requirements: tuple[str, ...]
@@ -38,10 +40,11 @@ class Finding:
     tolerated: bool = False
     because: tuple[str, ...] = ()
     related: tuple[str, ...] = ()
+    claims: tuple[tuple[int, Claim], ...] = ()
 
     def broken(self) -> list[Broken]:
         """The same as the checks would say it, once for each row."""
-        return [Broken(row, self.expected, self.actual, self.exchanges) for row in self.requirements]
+        return [Broken(row, self.expected, self.actual, self.exchanges, self.claims) for row in self.requirements]
 
 
 def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -87,7 +90,13 @@ def settled(
 def _finding(one: Finding | Broken) -> Finding:
     if isinstance(one, Finding):
         return one
-    return Finding(requirements=(one.requirement,), expected=one.expected, actual=one.actual, exchanges=one.exchanges)
+    return Finding(
+        requirements=(one.requirement,),
+        expected=one.expected,
+        actual=one.actual,
+        exchanges=one.exchanges,
+        claims=one.claims,
+    )
 
 
 def _explained(finding: Finding, outcomes: Mapping[str, Outcome]) -> bool:
@@ -115,5 +124,5 @@ def _outcome(finding: Finding, row: Requirement, verdict: Verdict, before: Outco
         actual=finding.actual,
         because=tuple(dict.fromkeys((*row.contradictions, *finding.because))),
         exchanges=finding.exchanges,
-        claims=(),
+        claims=tuple((number, claim.data) for number, claim in finding.claims),
     )

@@ -7,30 +7,24 @@ held to refuses it, and may be either otherwise.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from conformance.expect import Claim, refused_v2, refused_v3, status_between
 from conformance.findings import Finding
 from conformance.fuzz_bodies import Tamer
+from conformance.fuzz_reading import NO_JSON, also_refused, by_place, is_json, no_pictures, parsed, value_at
 from conformance.oracle import Oracle
 from conformance.places import Places, Spot
 from conformance.predicates import task_id_v3
 from conformance.wire import Exchange
 from openapi.document import Document, Operation, Problem, Reading
-from openapi.problems import Step
 
 OURS = ("UnicodeEncodeError", "LocalProtocolError", "InvalidURL", "ValueError", "UnsupportedProtocol", "TypeError")
 """Errors of our own side: the request could not be sent at all."""
 SAFE_METHODS = ("HEAD", "OPTIONS", "TRACE")
 """A server may answer these on any route."""
-PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"BM")
-"""How files of pictures begin."""
 _FAULTS = "ROBUST-001"
 
 
@@ -123,13 +117,14 @@ class Judge:
 
     def _fault(self, call: Call, exchange: Exchange) -> None:
         self.in_a_row += 1
-        body = _parsed(call.content)
-        wrong = call.operation.problems(body, Reading.DOCUMENTED) if call.content and body is not _NO_JSON else []
+        body = parsed(call.content)
+        wrong = call.operation.problems(body, Reading.DOCUMENTED) if call.content and body is not NO_JSON else []
         spots = [self._spot(call.operation, body, problem) for problem in wrong]
         self._found(
             (_FAULTS,),
             "an answer other than a fault of the server",
             exchange,
+            claim=status_between(100, 499),
             place=call.operation.operation_id,
             related=tuple(row for spot in spots for row in (*spot.requirements, *spot.related)),
         )
@@ -180,26 +175,26 @@ class Judge:
     # Bodies -----------------------------------------------------------------------------------------------------------
 
     def _body(self, call: Call, exchange: Exchange) -> None:
-        operation, body = call.operation, _parsed(call.content)
-        if not _is_json(call.headers.get("content-type", "")):
+        operation, body = call.operation, parsed(call.content)
+        if not is_json(call.headers.get("content-type", "")):
             self._count("either")
             return
         taken = self._taken(operation, exchange)
-        if body is _NO_JSON:
+        if body is NO_JSON:
             self._count("refused")
             if taken:
                 row = "V2-SUBMIT-007" if operation.version == "v2" else "V3-SUBMIT-008"
                 self._found((row,), "a refusal of what is no JSON", exchange, place=f"{operation.operation_id}:body")
             return
         documented = operation.problems(body, Reading.DOCUMENTED)
-        refused = documented if self.strict else _also_refused(documented, operation, body)
+        refused = documented if self.strict else also_refused(documented, operation, body)
         if refused:
             self._count("refused")
             if taken:
                 self._undue(operation, body, refused, exchange)
         elif documented:
             self._count("tolerated")
-        elif odd := list(_no_pictures(body)):
+        elif odd := list(no_pictures(body)):
             self._count("refused")
             if taken and len(odd) == 1:
                 self._undue_spot(
@@ -224,7 +219,7 @@ class Judge:
 
     def _undue(self, operation: Operation, body: Any, problems: list[Problem], exchange: Exchange) -> None:
         """An accepted body that is refused at one place, or at several that the same rows speak of."""
-        spots = {self._spot(operation, body, problem): problem for problem in _by_place(problems)}
+        spots = {self._spot(operation, body, problem): problem for problem in by_place(problems)}
         groups = {spot.requirements for spot in spots}
         if len(groups) > 1:
             self.notes.append(
@@ -232,7 +227,7 @@ class Judge:
             )
             return
         spot, problem = next(iter(spots.items()))
-        self._undue_spot(spot, exchange, f"{str(problem)[:300]}")
+        self._undue_spot(spot, exchange, str(problem)[:300])
 
     def _undue_spot(self, spot: Spot, exchange: Exchange, why: str) -> None:
         if not spot.requirements:
@@ -245,6 +240,7 @@ class Judge:
             place=spot.place,
             related=spot.related,
             because=spot.because,
+            claim=refused_v2() if exchange.operation_id.endswith("V2") else refused_v3(400, 404, 422),
         )
 
     def _refusal(self, operation: Operation, body: Any, exchange: Exchange) -> None:
@@ -260,7 +256,7 @@ class Judge:
             operation.operation_id,
             problem.path,
             problem.keyword,
-            null=_at(body, problem.path) is None,
+            null=value_at(body, problem.path) is None,
             tolerated=tolerated,
         )
 
@@ -278,6 +274,7 @@ class Judge:
         place: str,
         related: tuple[str, ...] = (),
         because: tuple[str, ...] = (),
+        claim: Claim | None = None,
     ) -> None:
         self.findings.append(
             Finding(
@@ -288,80 +285,6 @@ class Judge:
                 place=place,
                 because=because,
                 related=related,
+                claims=((exchange.number, claim),) if claim else (),
             )
         )
-
-
-_NO_JSON = object()
-_TELLING = ("required", "type")
-"""Keywords that tell more than others about the same place: what is no number is also out of range."""
-
-
-def _also_refused(problems: list[Problem], operation: Operation, body: Any) -> list[Problem]:
-    """Problems of the documented reading, in whose plainer words, at places that the tolerated one refuses too."""
-    if not problems:
-        return []
-    places = [problem.path for problem in operation.problems(body, Reading.TOLERATED)]
-    return [one for one in problems if any(_touch(one.path, place) for place in places)]
-
-
-def _touch(one: tuple[Step, ...], other: tuple[Step, ...]) -> bool:
-    length = min(len(one), len(other))
-    return one[:length] == other[:length]
-
-
-def _by_place(problems: list[Problem]) -> list[Problem]:
-    """One problem of each place."""
-    found: dict[tuple[Step, ...], Problem] = {}
-    for problem in sorted(problems, key=lambda one: one.keyword not in _TELLING):
-        found.setdefault(problem.path, problem)
-    return list(found.values())
-
-
-def _parsed(content: bytes | None) -> Any:
-    try:
-        return json.loads(content or b"")
-    except (ValueError, RecursionError):
-        return _NO_JSON
-
-
-def _is_json(content_type: str) -> bool:
-    """The media type, with no parameter but a charset; what a server makes of others is its own business."""
-    return re.fullmatch(r"application/json(; *charset=utf-8)?", content_type.strip(), re.IGNORECASE) is not None
-
-
-def _at(body: Any, path: tuple[Step, ...]) -> Any:
-    for step in path:
-        try:
-            body = body[step]
-        except (KeyError, IndexError, TypeError):
-            return _NO_JSON
-    return body
-
-
-def _no_pictures(body: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[Step, ...]]:
-    """Places that must hold a picture in base64 and hold a text that is none; an empty text is another matter."""
-    if isinstance(body, dict):
-        for key, value in body.items():
-            if key in ("image_base64", "input_image", "mask") and isinstance(value, str):
-                if value and not _is_picture(value):
-                    yield (*path, key)
-            else:
-                yield from _no_pictures(value, (*path, key))
-    elif isinstance(body, list):
-        for index, value in enumerate(body):
-            if path[-1:] == ("init_images",) and isinstance(value, str):
-                if value and not _is_picture(value):
-                    yield (*path, index)
-            else:
-                yield from _no_pictures(value, (*path, index))
-
-
-def _is_picture(text: str) -> bool:
-    """Whether a text begins like a picture in any spelling of base64."""
-    plain = "".join(text.partition(",")[2].split() if text.startswith("data:") else text.split())
-    plain = plain.replace("-", "+").replace("_", "/")
-    try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True).startswith(PICTURES)
-    except (binascii.Error, ValueError):
-        return False

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.bodies import IMG2IMG, IMG2IMG_V2, TXT2IMG, TXT2IMG_V2, Body, img2img, img2img_v2, txt2img, txt2img_v2
-from conformance.errors import Broken
 from conformance.expect import Claim, accepted_v2, accepted_v3
 from conformance.findings import Finding
 from conformance.places import Places
@@ -133,13 +132,8 @@ def blamed(places: Places, operation_id: str, narrowed: Narrowed, refused: Excha
         exchanges=(refused.number, narrowed.exchange.number),
         place=place,
         related=related,
+        claims=((narrowed.exchange.number, acceptance(operation_id)),),
     )
-
-
-def broken(finding: Finding, operation_id: str) -> list[Broken]:
-    """The same for reports, with the claim that the last submit does not fulfil."""
-    claims = ((finding.exchanges[-1], acceptance(operation_id)),)
-    return [Broken(row, finding.expected, finding.actual, finding.exchanges, claims) for row in finding.requirements]
 
 
 def _at(body: Any, path: Path) -> Any:

@@ -18,7 +18,7 @@ from conformance.bodies import IMG2IMG, IMG2IMG_V2, TXT2IMG, TXT2IMG_V2, Body, p
 from conformance.errors import Broken, CheckEnd
 from conformance.findings import Finding, merged
 from conformance.names import Names
-from conformance.narrowing import SUBMITS, Narrowed, blamed, broken, is_accepted, is_free, narrow, plain
+from conformance.narrowing import SUBMITS, Narrowed, blamed, is_accepted, is_free, narrow, plain
 from conformance.places import Places
 from conformance.session import Session
 from conformance.wire import MISSING
@@ -76,7 +76,7 @@ async def _explore(session: Session, operation_id: str, places: Places, seed: in
         if narrowed is not None:
             known.append(narrowed)
             findings.append(blamed(places, operation_id, narrowed, answer))
-    return [one for finding in merged(findings) for one in broken(finding, operation_id)]
+    return [one for finding in merged(findings) for one in finding.broken()]
 
 
 def parameters_of(operation_id: str, names: Names) -> Parameters:

@@ -69,7 +69,7 @@ def test_names_that_a_target_lacks_are_not_sent() -> None:
 
 
 @pytest.mark.parametrize("strict", [False, True])
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
 def test_a_right_server_takes_them_all_and_draws_nothing(strict: bool, seed: int) -> None:
     found, exchanges = explored(strict=strict, seed=seed)
 
