@@ -72,7 +72,7 @@ generated: $(SETUP) ## look for generated files that are out of date
 check: lint types generated test ## everything that CI demands
 
 TARGET ?= http://127.0.0.1:$(PORT)
-conformance: $(SETUP) ## judge the server at TARGET (NOVITA_API_KEY=... make conformance TARGET=http://... ARGS='--strict')
+conformance: $(SETUP) ## judge the server at TARGET (NOVITA_API_KEY=KEY make conformance TARGET=URL ARGS='--strict')
 	$(BIN)/novita-conformance run $(TARGET) $(ARGS)
 
 mutants: $(SETUP) ## run every mutant against the suite and write the kill matrix (12 minutes)
