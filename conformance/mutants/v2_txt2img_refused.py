@@ -106,7 +106,7 @@ MUTANTS = (
     _accepts("batch-below-0", "010", "A batch_size below 0 is 0.", "batch_size", below(0), 0),
     _accepts("runs-below-0", "010", "An n_iter below 0 is taken.", "n_iter", below(0), 1),
     _accepts("51-steps", "011", "More than 50 steps become 50.", "steps", above(50), 50),
-    _accepts("no-steps", "011", "No steps become one.", "steps", 0, 1),
+    _accepts("zero-steps", "011", "No steps become one.", "steps", 0, 1),
     _accepts("steps-below-0", "011", "Steps below 0 become one.", "steps", below(0), 1),
     _accepts("cfg-31", "011", "A cfg_scale above 30 is lowered.", "cfg_scale", above(30), 30),
     _accepts("cfg-0", "011", "A cfg_scale of 0 is raised.", "cfg_scale", lambda old: number(old) and old == 0, 1),
