@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from PIL import Image, ImageOps
 
-from tests.conformance.harness import Answered, Asked, Wrapper, defect
+from conformance.verdict import Verdict
+from tests.conformance.harness import Answered, Asked, Wrapper, defect, judge, not_green, of_verdict
 
 Change = Callable[[dict[str, Any]], object]
 RESULT_PATH, MODELS_PATH, LINKS = "/v3/async/task-result", "/v3/model", "/prod/"
@@ -258,3 +259,15 @@ def another_seed_inside(seed_for: Callable[[int, int], int]) -> Wrapper:
         return answered.saying(body)
 
     return defect(request=instead, answer=report)
+
+
+def only_red(areas: tuple[str, ...], requirement: str, wrapper: Wrapper, also: Collection[str] = ()) -> None:
+    """Asserts that a defect turns one requirement red, or to WARN for a SHOULD, and all others at most BLOCKED.
+
+    `also` names what else such a server breaks, by the sentences themselves.
+    """
+    result = judge(areas, transport=wrapper)
+    said = not_green(result)
+    red = of_verdict(result, Verdict.FAIL, Verdict.ERROR, Verdict.UNSTABLE, Verdict.UNTESTABLE)
+    assert result.outcomes[requirement].verdict in (Verdict.FAIL, Verdict.WARN), said or result.outcomes[requirement]
+    assert red - {requirement} <= set(also), said

@@ -1,4 +1,4 @@
-"""Checks of results, life, pictures, links, detection and models: green on the mock, red for their own defect only."""
+"""Checks of results, life, pictures, links and detection: green on the mock, red for their own defect only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from PIL import Image, ImageOps
 from conformance.verdict import Verdict
 from tests.conformance.defects_of_results import (
     LINKS,
-    MODELS_PATH,
     RESULT_PATH,
     another_seed_inside,
     answers,
@@ -23,27 +22,23 @@ from tests.conformance.defects_of_results import (
     grey,
     info,
     kept_for_ever,
-    lists,
     mixed_up,
     nth_result,
+    only_red,
     pixels,
-    queries,
     results,
     submits,
     swapped,
     unknown_at_first,
-    without,
 )
-from tests.conformance.harness import Answered, Asked, Wrapper, judge, not_green, of_verdict
+from tests.conformance.harness import Answered, Asked, judge, not_green, of_verdict
 
 TASKS = ("V3-RESULT", "V3-LIFE", "V3-IMAGE", "V3-LINK", "V3-NSFW")
-MODELS = ("V3-MODEL",)
 
 
-@pytest.mark.parametrize("areas", [TASKS, MODELS], ids=["tasks", "models"])
 @pytest.mark.parametrize("strict", [False, True], ids=["lenient", "strict"])
-def test_the_mock_is_green(areas: tuple[str, ...], strict: bool) -> None:
-    result = judge(areas, strict=strict)
+def test_the_mock_is_green(strict: bool) -> None:
+    result = judge(TASKS, strict=strict)
     assert not_green(result) == {}
     assert result.spent.images <= 30
 
@@ -298,77 +293,6 @@ DEFECTS |= {
     ),
     "links say two hours": ("V3-LINK-005", lambda: results(each("images", image_url_ttl="7200"))),
 }
-LIST_DEFECTS: dict[str, tuple[str, Any]] = {
-    "null for nothing": ("V3-MODEL-001", lambda: lists(lambda body: body.update(models=body["models"] or None))),
-    "no status": ("V3-MODEL-002", lambda: lists(lambda body: [one.pop("status") for one in body["models"]])),
-    "tags in one text": ("V3-MODEL-003", lambda: lists(each("models", hash_sha256=5))),
-    "LoRAs with ending": (
-        "V3-MODEL-004",
-        lambda: lists(lambda body: [one.update(sd_name_in_api=one["sd_name"]) for one in body["models"]]),
-    ),
-    "kinds are not filtered": ("V3-MODEL-005", lambda: without("filter.types")),
-    "one list for all": ("V3-MODEL-007", lambda: without("filter.visibility")),
-    "origins are not filtered": ("V3-MODEL-008", lambda: without("filter.source")),
-    "families are not filtered": ("V3-MODEL-009", lambda: without("filter.is_sdxl")),
-    "inpainting is not filtered": ("V3-MODEL-010", lambda: without("filter.is_inpainting")),
-    "texts are not looked for": ("V3-MODEL-012", lambda: without("filter.query")),
-    "limits are not read": ("V3-MODEL-013", lambda: without("pagination.limit")),
-    "pages overlap": (
-        "V3-MODEL-015",
-        lambda: lists(
-            lambda body: (
-                body["pagination"].update(next_cursor=f"c_{max(1, int(body['pagination']['next_cursor'][2:]) - 1)}")
-                if body["pagination"]["next_cursor"]
-                else 0
-            )
-        ),
-    ),
-    "offsets count from one": (
-        "V3-MODEL-016",
-        lambda: queries(
-            lambda query: [
-                (name, "c_0" if (name, value) == ("pagination.cursor", "c_1") else value) for name, value in query
-            ]
-        ),
-    ),
-    "two paths": ("V3-MODEL-017", lambda: answers("/v3/models", _status(200))),
-    "the first of several kinds": (
-        "V3-MODEL-006",
-        lambda: queries(lambda query: list({name: (name, value) for name, value in query}.values())),
-    ),
-    "1 is true and so is 0": (
-        "V3-MODEL-011",
-        lambda: queries(
-            lambda query: [
-                (name, "true" if name == "filter.is_sdxl" and value == "0" else value) for name, value in query
-            ]
-        ),
-    ),
-    "there is always a next page": (
-        "V3-MODEL-015",
-        lambda: lists(lambda body: body["pagination"].update(next_cursor=body["pagination"]["next_cursor"] or "c_999")),
-    ),
-    "the last page begins anew": (
-        "V3-MODEL-015",
-        lambda: lists(lambda body: body["pagination"].update(next_cursor=body["pagination"]["next_cursor"] or "c_0")),
-    ),
-    "null for no cursor": (
-        "V3-MODEL-015",
-        lambda: lists(lambda body: body["pagination"].update(next_cursor=body["pagination"]["next_cursor"] or None)),
-    ),
-    "a page is left out": (
-        "V3-MODEL-015",
-        lambda: queries(
-            lambda query: [
-                (name, "c_6" if (name, value) == ("pagination.cursor", "c_4") else value) for name, value in query
-            ]
-        ),
-    ),
-    "limits break it": (
-        "V3-MODEL-014",
-        lambda: answers(MODELS_PATH, lambda _, found: replace(found, status=500) if found.status == 400 else found),
-    ),
-}
 ALSO = {
     "back after the end": {"V3-LIFE-010"},  # a result that is lost is not readable either
     "results of one another": {"V3-IMAGE-002", "V3-RESULT-019", "V3-RESULT-023"},  # each looks at these tasks too
@@ -382,13 +306,7 @@ ALSO = {
 @pytest.mark.parametrize("name", DEFECTS)
 def test_a_defect_of_tasks_is_red_where_it_belongs(name: str) -> None:
     requirement, make = DEFECTS[name]
-    _only(TASKS, requirement, make(), name)
-
-
-@pytest.mark.parametrize("name", LIST_DEFECTS)
-def test_a_defect_of_lists_is_red_where_it_belongs(name: str) -> None:
-    requirement, make = LIST_DEFECTS[name]
-    _only(MODELS, requirement, make(), name)
+    only_red(TASKS, requirement, make(), also=ALSO.get(name, set()))
 
 
 def _spare(body: dict[str, Any]) -> None:
@@ -407,26 +325,5 @@ def _spare(body: dict[str, Any]) -> None:
             entry.pop("nsfw_detection_result")
 
 
-def _spare_models(body: dict[str, Any]) -> None:
-    for model in body["models"]:
-        for name in ("download_url", "source", "is_sdxl", "tags", "categories", "sd_name_in_api", "base_model_type"):
-            model.pop(name, None)
-    if not body["pagination"]["next_cursor"]:
-        body.pop("pagination")
-
-
-@pytest.mark.parametrize(
-    ("areas", "wrapper"), [(TASKS, results(_spare)), (MODELS, lists(_spare_models))], ids=["tasks", "models"]
-)
-def test_what_is_optional_may_be_absent(areas: tuple[str, ...], wrapper: Wrapper) -> None:
-    assert not_green(judge(areas, transport=wrapper)) == {}
-
-
-def _only(areas: tuple[str, ...], requirement: str, wrapper: Wrapper, name: str) -> None:
-    result = judge(areas, transport=wrapper)
-    said = not_green(result)
-    soft = result.outcomes[requirement].verdict is Verdict.WARN
-    red = of_verdict(result, Verdict.FAIL, Verdict.ERROR, Verdict.UNSTABLE, Verdict.UNTESTABLE)
-    assert soft or requirement in red, said or result.outcomes[requirement]
-    assert red - {requirement} <= ALSO.get(name, set()), said
-    assert soft == (of_verdict(result, Verdict.WARN) >= {requirement}), said
+def test_what_is_optional_may_be_absent() -> None:
+    assert not_green(judge(TASKS, transport=results(_spare))) == {}
