@@ -22,7 +22,8 @@ def _wrong_key(state: State, request: Request, answer: Answer) -> bool:
 
 
 def _bare_key(state: State, request: Request, answer: Answer) -> bool:
-    return not request.headers.get("authorization", "Bearer ").startswith("Bearer ")
+    sent = request.headers.get("authorization", "").strip()
+    return bool(sent) and not sent.lower().startswith("bearer")
 
 
 def _not_by_bearer(*ops: str) -> Mutant:
@@ -40,6 +41,7 @@ def _not_by_bearer(*ops: str) -> Mutant:
         breaks="V3-AUTH-001",
         text=f"A valid key in the documented form is refused by {name}.",
         request=request,
+        also=("V3-AUTH-008",),  # it is not served like the key itself, for that one is not
     )
 
 

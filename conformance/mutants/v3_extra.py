@@ -28,7 +28,7 @@ def _accepts(name: str, number: str, text: str, field: str, bad: Any, good: Any,
 _KINDS = ("png", "webp", "jpeg")
 
 MUTANTS = (
-    refuses("refuses-bodies-without-extra", "V3-EXTRA-001", "A submit needs extra.", V3, "extra", ABSENT),
+    refuses("refuses-bodies-without-extra", "V3-TXT2IMG-001", "txt2img needs extra.", TXT2IMG, "extra", ABSENT),
     refuses("refuses-empty-extra", "V3-EXTRA-001", "An empty extra is refused.", V3, "extra", {}),
     refuses("refuses-empty-extra-of-img2img", "V3-EXTRA-001", "img2img refuses an empty extra.", IMG2IMG, "extra", {}),
     accepts("accepts-list-as-extra", "V3-EXTRA-002", "extra may be a list.", V3, "extra", _is(list), {}),

@@ -126,10 +126,8 @@ def _asks_for(*kinds: str) -> Any:
 
 
 def _flat(image: Image, task: Submitted | None, link: Link) -> Image:
-    from PIL import Image as PillowImage
-
-    shade = 40 + 37 * link.index + 11 * (task.number if task else 0)
-    return PillowImage.new("RGB", image.size, (shade % 256, 90, 60))
+    """Of its mean colour: what was equal stays equal."""
+    return image.convert("RGB").resize((1, 1)).resize(image.size)
 
 
 async def _first_of_all(state: State, link: Link, request: Request, answer: Answer) -> Answer:

@@ -316,7 +316,15 @@ MUTANTS = (
         lambda kind: "jpg" if kind == "jpeg" else kind,
     ),
     _result("type-absent", "016", "image_type is absent.", "images[].image_type", ABSENT),
-    _result("finished-without-extra", "017", "A finished task has no extra.", "extra", ABSENT, when=succeeded),
+    _result(
+        "finished-without-extra",
+        "017",
+        "A finished task has no extra.",
+        "extra",
+        ABSENT,
+        when=succeeded,
+        also=("V3-RESULT-019",),
+    ),
     _result(
         "extra-null-at-first",
         "017",

@@ -17,15 +17,24 @@ def _once_only(state: State, request: Request) -> Request | Answer:
     return request
 
 
-async def _once_at_a_time(state: State, request: Request, answer: Answer) -> Answer:
-    """Of two tasks within the same instant the later one is told the earlier one's id."""
-    if request.operation not in V3 or answer.task_id is None:
+def _takes_off(state: State, request: Request) -> Request:
+    if request.operation in V3:
+        flight = state.memory.setdefault(("flight", request.body), {"number": 0, "first": None})
+        flight["number"] += 1
+    return request
+
+
+def _lands(state: State, request: Request, answer: Answer) -> Answer:
+    """Of two equal submits that are under way at once the later one is told the earlier one's id."""
+    flight = state.memory.get(("flight", request.body))
+    if request.operation not in V3 or flight is None:
         return answer
-    last = state.memory.get("last")
-    state.memory["last"] = (state.now_s(), request.body, answer)
-    if last is not None and last[1] == request.body and state.now_s() - last[0] < 0.5:
-        return last[2]  # type: ignore[no-any-return]  # what was put there above
-    return answer
+    first: Answer = flight["first"] or answer
+    flight["first"] = first
+    flight["number"] -= 1
+    if not flight["number"]:
+        del state.memory[("flight", request.body)]
+    return first if first.task_id is not None else answer
 
 
 def _accepts_bytes(name: str, breaks: str, text: str, *bodies: bytes) -> Mutant:
@@ -34,7 +43,7 @@ def _accepts_bytes(name: str, breaks: str, text: str, *bodies: bytes) -> Mutant:
     def request(state: State, request: Request) -> Request | Answer:
         if request.operation not in V3 or request.large:
             return request
-        hit = request.body.strip() in bodies if bodies else bool(request.body) and request.json is MISSING
+        hit = request.body in bodies if bodies else bool(request.body) and request.json is MISSING
         return made_up_acceptance(state) if hit else request
 
     return Mutant(name=name, breaks=breaks, text=text, request=request)
@@ -121,8 +130,9 @@ MUTANTS = (
     Mutant(
         name="quick-doubles-share-an-id",
         breaks="V3-SUBMIT-004",
-        text="Two equal submits within an instant are given one id.",
-        answer=_once_at_a_time,
+        text="Two equal submits that run at once are given one id.",
+        request=_takes_off,
+        answer=_lands,
     ),
     answers(
         "submit-answers-pictures",

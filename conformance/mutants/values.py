@@ -207,7 +207,7 @@ class State:
         """Sends an event to the client's own URL; status 599 when nobody answers there."""
         self.tasks: dict[str, Submitted] = {}
         self.links: dict[str, Link] = {}
-        self.memory: dict[str, Any] = {}
+        self.memory: dict[Any, Any] = {}
         self.moved_s = 0.0
 
     def now_s(self) -> float:
