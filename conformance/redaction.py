@@ -16,6 +16,8 @@ from conformance.target import Target
 SHORTEST = 6
 """A shorter secret is hidden where it stands alone only: as a part of other text it would hide half of the report."""
 SHORTEST_PART = 8
+MOST_SEEN, LONGEST_SEEN = 4096, 200
+"""Headers and addresses come again and again: so many short texts are remembered."""
 
 _LINK = re.compile(
     r"((?:X-Amz-(?:Signature|Credential|Security-Token)|Signature|AWSAccessKeyId)(?:=|%3D))[^&\s\"'\\<>]+",
@@ -46,6 +48,7 @@ class Redactor:
                 self._rules.append((re.compile(whole), f"<{name}>"))
             else:
                 self._rules.append((re.compile("|".join(map(re.escape, forms)), re.IGNORECASE), f"<{name}>"))
+        self._seen: dict[str, str] = {}
         self._parts: list[tuple[re.Pattern[str], str]] = []
         for text, name in given:
             part = -(-len(text) * 2 // 3)
@@ -55,6 +58,15 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The same text without secrets; half a surrogate pair, which no file can hold, is spelled out."""
+        if len(text) > LONGEST_SEEN:
+            return self._hidden(text)
+        if text not in self._seen:
+            if len(self._seen) >= MOST_SEEN:
+                self._seen.clear()
+            self._seen[text] = self._hidden(text)
+        return self._seen[text]
+
+    def _hidden(self, text: str) -> str:
         text = text.encode("utf-8", "backslashreplace").decode()
         for pattern, name in self._rules:
             text = pattern.sub(name, text)

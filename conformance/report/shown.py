@@ -106,7 +106,8 @@ def body_of(data: bytes, redactor: Redactor, *, size: int) -> Body:
     if "\0" in text:
         return _binary(data, redactor, size)
     kind, laid_out = _laid_out(redactor.text(text))  # before anything is cut: half a key would not be known again
-    laid_out = redactor.text(laid_out)  # JSON may spell a secret with escapes, which are gone now
+    if "\\" in text:
+        laid_out = redactor.text(laid_out)  # JSON may spell a secret with escapes, which are gone now
     short, changed = _LONG.subn(lambda found: _abridged(found[0]), laid_out)
     cut = bool(changed) or len(short) > LONGEST_BODY or size > len(data)
     return Body(kind=kind, text=short[:LONGEST_BODY], size=size, cut=cut)
