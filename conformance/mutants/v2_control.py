@@ -14,11 +14,11 @@ from conformance.mutants.v2_making import (
     below,
     broken,
     data_uri,
+    faults,
     filled,
     found_in,
     no_picture,
     number,
-    shrugs,
     text,
 )
 from conformance.mutants.values import Mutant
@@ -39,9 +39,9 @@ def _accepts(name: str, number: str, text: str, field: str, bad: Any, good: Any,
     return accepts(f"v2-control-takes-{name}", f"V2-CONTROL-{number}", text, ops, path, bad, good)
 
 
-def _shrugs(name: str, number: str, text: str, field: str, wanted: Any, ops: Any = V2) -> Mutant:
+def _faults(name: str, number: str, text: str, field: str, wanted: Any, ops: Any = V2) -> Mutant:
     path = f"{UNITS}[].{field}" if field else f"{UNITS}[]"
-    return shrugs(f"v2-control-{name}-makes-no-task", f"V2-CONTROL-{number}", text, ops, found_in(path, wanted))
+    return faults(f"v2-control-{name}-is-a-fault", f"V2-CONTROL-{number}", text, ops, found_in(path, wanted))
 
 
 def _odd(*good: Any) -> Any:
@@ -89,7 +89,7 @@ MUTANTS = (
     _accepts("control-mode-3", "002", "control_mode above 2 is taken.", "control_mode", above(2), 0),
     _accepts("control-mode-below-0", "002", "control_mode below 0 is taken.", "control_mode", below(0), 0, IMG2IMG_V2),
     _accepts("resize-mode-3", "002", "resize_mode above 2 is taken.", "resize_mode", above(2), 0),
-    _shrugs("short-unit", "003", "Without control_mode: no task.", "control_mode", _is_absent),
+    _faults("short-unit", "003", "Without control_mode: the server breaks.", "control_mode", _is_absent),
     _refuses("adapters", "004", "The model ip-adapter_xl is missing.", "model", "ip-adapter_xl"),
     _refuses("tiles", "004", "control_v11f1e_sd15_tile is missing.", "model", "control_v11f1e_sd15_tile", IMG2IMG_V2),
     _refuses("depth-anything", "004", "The module depth_anything is missing.", "module", "depth_anything"),
@@ -131,17 +131,17 @@ MUTANTS = (
     _refuses("null-end", "006", "Image to image refuses guidance_end of null.", "guidance_end", None, IMG2IMG_V2),
     _refuses("null-perfect", "006", "Image to image refuses pixel_perfect of null.", "pixel_perfect", None, IMG2IMG_V2),
     _accepts("null-weight-as-0", "006", "A weight of null acts as 0.", "weight", None, 0),
-    _shrugs(
+    _faults(
         "empty-unit",
         "007",
-        "An empty unit: no task.",
+        "An empty unit: the server breaks.",
         "",
         lambda old: an_object(old) and old.get("model") == "" and old.get("input_image") == "",
     ),
-    _shrugs("null-start", "007", "guidance_start of null: no task.", "guidance_start", _is_null, TXT2IMG_V2),
-    _shrugs("null-threshold", "007", "threshold_a of null: no task.", "threshold_a", _is_null, TXT2IMG_V2),
+    _faults("null-start", "007", "guidance_start of null: the server breaks.", "guidance_start", _is_null, TXT2IMG_V2),
+    _faults("null-threshold", "007", "threshold_a of null: the server breaks.", "threshold_a", _is_null, TXT2IMG_V2),
     _accepts("any-image", "008", "Text that is no picture is taken.", "input_image", no_picture, picture()),
     _accepts("any-mask", "008", "A mask may be no picture.", "mask", no_picture, picture(), IMG2IMG_V2),
-    _shrugs("data-uri", "009", "A data URI: no task.", "input_image", data_uri),
-    _shrugs("data-uri-mask", "009", "A data URI as mask: no task.", "mask", data_uri, IMG2IMG_V2),
+    _faults("data-uri", "009", "A data URI: the server breaks.", "input_image", data_uri),
+    _faults("data-uri-mask", "009", "A data URI as mask: the server breaks.", "mask", data_uri, IMG2IMG_V2),
 )

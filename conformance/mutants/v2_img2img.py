@@ -14,6 +14,7 @@ from conformance.mutants.v2_making import (
     broken,
     coded,
     data_uri,
+    faults,
     filled,
     found_in,
     known_v2_model,
@@ -21,7 +22,6 @@ from conformance.mutants.v2_making import (
     no_picture,
     null,
     number,
-    shrugs,
     takes_model,
     text,
 )
@@ -50,8 +50,8 @@ def _typed(name: str, text: str, field: str, bad: Any, good: Any) -> Mutant:
     return _accepts(name, "005", text, field, bad, good)
 
 
-def _shrugs(name: str, number: str, text: str, wanted: Any) -> Mutant:
-    return shrugs(f"v2-img2img-{name}-makes-no-task", f"V2-IMG2IMG-{number}", text, IMG2IMG_V2, wanted)
+def _faults(name: str, number: str, text: str, wanted: Any) -> Mutant:
+    return faults(f"v2-img2img-{name}-is-a-fault", f"V2-IMG2IMG-{number}", text, IMG2IMG_V2, wanted)
 
 
 def _integer(value: Any) -> bool:
@@ -100,7 +100,7 @@ MUTANTS = (
         IMG2IMG_V2,
         lambda name: name is MISSING,
     ),
-    _shrugs("short", "004", "Without n_iter: no task.", lacks("n_iter")),
+    _faults("short", "004", "Without n_iter: the server breaks.", lacks("n_iter")),
     _typed("steps-in-quotes", "Digits in quotes count as steps.", "steps", text, 4),
     _typed("half-width", "Half a pixel is left out.", "width", broken, 128),
     _typed("height-in-quotes", "Digits in quotes count as a height.", "height", text, 128),
@@ -135,13 +135,18 @@ MUTANTS = (
     _typed("list-as-refiner", "sd_refiner may be a list.", "sd_refiner", a_list, ABSENT),
     _typed("switch-in-quotes", "switch_at may be text.", "sd_refiner.switch_at", text, 0.5),
     _typed("null-as-source", "A source of null is a grey field.", "init_images[]", None, picture()),
-    _shrugs("null-mask", "006", "A mask of null: no task.", null("mask")),
-    _shrugs("null-blur", "006", "mask_blur of null: no task.", null("mask_blur")),
-    _shrugs("empty-ttl", "006", "An empty img_expire_ttl: no task.", lambda body: body.get("img_expire_ttl") == ""),
-    _shrugs("null-invert", "007", "inpainting_mask_invert of null: no task.", null("inpainting_mask_invert")),
-    _shrugs("null-refiner", "007", "sd_refiner of null: no task.", null("sd_refiner")),
-    _shrugs(
-        "null-switch", "007", "switch_at of null: no task.", found_in("sd_refiner.switch_at", lambda old: old is None)
+    _faults("null-mask", "006", "A mask of null: the server breaks.", null("mask")),
+    _faults("null-blur", "006", "mask_blur of null: the server breaks.", null("mask_blur")),
+    _faults(
+        "empty-ttl", "006", "An empty img_expire_ttl: the server breaks.", lambda body: body.get("img_expire_ttl") == ""
+    ),
+    _faults("null-invert", "007", "inpainting_mask_invert of null: the server breaks.", null("inpainting_mask_invert")),
+    _faults("null-refiner", "007", "sd_refiner of null: the server breaks.", null("sd_refiner")),
+    _faults(
+        "null-switch",
+        "007",
+        "switch_at of null: the server breaks.",
+        found_in("sd_refiner.switch_at", lambda old: old is None),
     ),
     _accepts("batch-of-9", "008", "A batch_size above 8 is lowered.", "batch_size", above(8), 8),
     _accepts("runs-below-0", "008", "An n_iter below 0 is taken.", "n_iter", below(0), 1),
@@ -191,8 +196,8 @@ MUTANTS = (
     _accepts("samplers-in-any-case", "011", "Samplers are read in any case.", "sampler_name", _other_case, "Euler a"),
     _accepts("any-text-as-source", "012", "Text that is no picture is taken.", "init_images[]", no_picture, picture()),
     _accepts("any-text-as-mask", "012", "A mask may be no picture.", "mask", no_picture, picture()),
-    _shrugs("data-uri", "013", "A data URI as source: no task.", found_in("init_images[]", data_uri)),
-    _shrugs("data-uri-mask", "013", "A data URI as mask: no task.", found_in("mask", data_uri)),
+    _faults("data-uri", "013", "A data URI as source: the server breaks.", found_in("init_images[]", data_uri)),
+    _faults("data-uri-mask", "013", "A data URI as mask: the server breaks.", found_in("mask", data_uri)),
     Mutant(
         name="v2-img2img-has-one-checkpoint",
         breaks="V2-IMG2IMG-014",

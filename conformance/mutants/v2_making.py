@@ -52,28 +52,22 @@ def made_up(state: State) -> Answer:
     return json_answer(200, {"code": 0, "msg": "", "data": {"task_id": task_id}})
 
 
-def shrugs(
+def faults(
     name: str, breaks: str, text: str, ops: str | Sequence[str], wanted: Callable[[Any], bool], **more: Any
 ) -> Mutant:
-    """Neither refuses nor accepts bodies that fulfil a predicate: the code is 0, yet there is no task.
+    """Neither refuses nor accepts bodies that fulfil a predicate: the server breaks.
 
-    This is the usual way to break a row whose both readings, refused and accepted, are fine.
+    This is the usual way to break a row whose both readings, refused and accepted, are fine. A code of -1 would not
+    do, for that is a refusal like any other.
     """
     chosen = operations(ops)
 
     def request(state: State, request: Request) -> Request | Answer:
         if request.operation in chosen and isinstance(request.json, dict) and wanted(request.json):
-            return json_answer(200, {"code": 0, "msg": "", "data": None})
+            return Answer(status=500)
         return request
 
     return Mutant(name=name, breaks=breaks, text=text, request=request, ops=chosen, **more)
-
-
-def same_code(state: State, request: Request, answer: Answer, wanted: Callable[[Any], bool], code: int) -> Answer:
-    """Another code for the errors to bodies that fulfil a predicate."""
-    if not is_error(state, request, answer) or not isinstance(request.json, dict) or not wanted(request.json):
-        return answer
-    return answer.with_json({**answer.json, "code": code})
 
 
 def known_v2_model(state: State) -> str:

@@ -15,13 +15,13 @@ from conformance.mutants.v2_making import (
     an_object,
     below,
     coded,
+    faults,
     has_code,
     is_accepted,
     is_error,
     made_up,
     null,
     number,
-    shrugs,
     text,
 )
 from conformance.mutants.values import Answer, Mutant, Request, State, json_answer
@@ -83,11 +83,11 @@ def _same_id(state: State, request: Request, answer: Answer) -> Answer:
     return known.setdefault((request.operation, request.body), answer)  # type: ignore[no-any-return]
 
 
-def _one_id_in_three(state: State, request: Request, answer: Answer) -> Answer:
-    """Some submits get the id of the one before, as two that take the same number at once do."""
-    before = state.memory.get("before")
-    state.memory["before"] = answer
-    return before if before is not None and state.count("submits") % 3 == 0 else answer
+def _same_id_for_like(state: State, request: Request, answer: Answer) -> Answer:
+    """A body that differs in prompt, steps or sampler alone gets the task of the first."""
+    known = state.memory.setdefault("answers", {})
+    kept = [(key, value) for key, value in request.json.items() if key not in ("prompt", "steps", "sampler_name")]
+    return known.setdefault((request.operation, repr(kept)), answer)  # type: ignore[no-any-return]
 
 
 def _capitals(state: State, request: Request) -> Request:
@@ -123,7 +123,15 @@ MUTANTS = (
     statuses(
         "v2-errors-have-400", "V2-SUBMIT-001", "A refused submit has status 400.", V2, 200, 400, when=has_code(1, 6)
     ),
-    statuses("v2-keyless-has-401", "V2-SUBMIT-001", "Without a key the status is 401.", CALLS, 200, 401, when=_keyless),
+    statuses(
+        "v2-keyless-has-401",
+        "V2-SUBMIT-001",
+        "Without a key the status is 401.",
+        CALLS,
+        200,
+        401,
+        when=both(_keyless, is_error),
+    ),
     statuses(
         "v2-unknown-task-has-404",
         "V2-SUBMIT-001",
@@ -186,11 +194,11 @@ MUTANTS = (
         when=is_accepted,
     ),
     answers(
-        "v2-ids-come-twice",
+        "v2-like-bodies-share-a-task",
         "V2-SUBMIT-004",
-        "Every third submit gets the id of the one before.",
+        "Bodies that differ in their prompt alone get the same id.",
         V2,
-        _one_id_in_three,
+        _same_id_for_like,
         when=is_accepted,
     ),
     Mutant(
@@ -240,7 +248,7 @@ MUTANTS = (
         text="null is taken as a body.",
         request=_taken(lambda request: request.json is None, TXT2IMG_V2),
     ),
-    shrugs("v2-unknown-field-makes-no-task", "V2-SUBMIT-008", "A field unknown: no task.", V2, _unknown_field),
+    faults("v2-unknown-field-is-a-fault", "V2-SUBMIT-008", "A field unknown: the server breaks.", V2, _unknown_field),
     Mutant(
         name="v2-queries-refused",
         breaks="V2-SUBMIT-009",
@@ -296,17 +304,17 @@ MUTANTS = (
     _accepts("format-of-numbers", "A format may be a number.", "extra.response_image_type", number, "png"),
     _accepts("extra-as-list", "extra may be a list.", "extra", a_list, ABSENT),
     _accepts("extra-as-text", "extra may be text.", "extra", text, {}, IMG2IMG_V2),
-    shrugs(
-        "v2-null-extra-makes-no-task",
+    faults(
+        "v2-null-extra-is-a-fault",
         "V2-SUBMIT-013",
-        "extra of null: no task.",
+        "extra of null: the server breaks.",
         V2,
         null("extra"),
     ),
-    shrugs(
-        "v2-null-level-makes-no-task",
+    faults(
+        "v2-null-level-is-a-fault",
         "V2-SUBMIT-013",
-        "A level of null: no task.",
+        "A level of null: the server breaks.",
         IMG2IMG_V2,
         lambda body: an_object(body.get("extra")) and looks("extra.nsfw_detection_level", None)(body),
     ),

@@ -6,7 +6,7 @@ from typing import Any
 
 from conformance.bodies import TXT2IMG_V2
 from conformance.mutants.making import ABSENT, refuses
-from conformance.mutants.v2_making import V2, above, an_object, coded, filled, known_v2_model, null, shrugs
+from conformance.mutants.v2_making import V2, above, an_object, coded, faults, filled, known_v2_model, null
 from conformance.mutants.values import Answer, Mutant, Request, State
 
 
@@ -45,52 +45,52 @@ MUTANTS = (
     _refuses("null-hr-width", "002", "hr_resize_x of null is refused.", "hr_resize_x", None),
     _refuses("null-ttl", "002", "img_expire_ttl of null is refused.", "img_expire_ttl", None),
     _refuses("hr", "002", "enable_hr of true is refused.", "enable_hr", True),
-    shrugs(
-        "v2-without-seed-makes-no-task",
+    faults(
+        "v2-without-seed-is-a-fault",
         "V2-TXT2IMG-004",
-        "Without seed: no task.",
+        "Without seed: the server breaks.",
         TXT2IMG_V2,
         lambda body: "seed" not in body,
     ),
-    shrugs(
-        "v2-without-restorer-makes-no-task",
+    faults(
+        "v2-without-restorer-is-a-fault",
         "V2-TXT2IMG-004",
-        "Without restore_faces_model: no task.",
+        "Without restore_faces_model: the server breaks.",
         TXT2IMG_V2,
         lambda body: "restore_faces_model" not in body,
     ),
-    shrugs(
-        "v2-null-negative-makes-no-task",
+    faults(
+        "v2-null-negative-is-a-fault",
         "V2-TXT2IMG-007",
-        "negative_prompt of null: no task.",
+        "negative_prompt of null: the server breaks.",
         TXT2IMG_V2,
         null("negative_prompt"),
     ),
-    shrugs(
-        "v2-null-clip-skip-makes-no-task",
+    faults(
+        "v2-null-clip-skip-is-a-fault",
         "V2-TXT2IMG-007",
-        "clip_skip of null: no task.",
+        "clip_skip of null: the server breaks.",
         TXT2IMG_V2,
         null("clip_skip"),
     ),
-    shrugs(
-        "v2-null-switch-makes-no-task",
+    faults(
+        "v2-null-switch-is-a-fault",
         "V2-TXT2IMG-007",
-        "switch_at of null: no task.",
+        "switch_at of null: the server breaks.",
         TXT2IMG_V2,
         lambda body: an_object(body.get("sd_refiner")) and body["sd_refiner"].get("switch_at", 0) is None,
     ),
-    shrugs(
-        "v2-gfpgan-makes-no-task",
+    faults(
+        "v2-gfpgan-is-a-fault",
         "V2-TXT2IMG-008",
-        "The restorer GFPGAN: no task.",
+        "The restorer GFPGAN: the server breaks.",
         TXT2IMG_V2,
         lambda body: body.get("restore_faces_model") == "GFPGAN",
     ),
-    shrugs(
-        "v2-no-restorer-makes-no-task",
+    faults(
+        "v2-no-restorer-is-a-fault",
         "V2-TXT2IMG-008",
-        "An empty restore_faces_model: no task.",
+        "An empty restore_faces_model: the server breaks.",
         TXT2IMG_V2,
         lambda body: body.get("restore_faces_model") == "",
     ),
