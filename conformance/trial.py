@@ -237,6 +237,8 @@ class Trial:
                 blame = "V2-CODE-001" if task_id is None else "V2-SUBMIT-002"
             elif code != 0:
                 blame = "V2-SUBMIT-003"  # an error, but with an id beside it
+            elif may_accept:
+                blame = "V2-SUBMIT-002"  # it says that it accepts, but where is the id?
         elif not taken and answer.status is not None and 400 <= answer.status <= 499:
             if v2:
                 blame = "V2-SUBMIT-001"
