@@ -98,13 +98,14 @@ class Judge:
             self.tasks.add(task_id)
         if exchange.status is None and exchange.error.startswith(OURS):
             return
-        if exchange.status is None or exchange.status >= 500:
+        other_method = call.method != call.operation.method
+        if exchange.status is None or (exchange.status >= 500 and not (other_method and exchange.status == 501)):
             self._fault(call, exchange)
             return
         self.in_a_row = 0
         if exchange.status == 429:
             return
-        if call.method != call.operation.method:
+        if other_method:
             self._other_method(call, exchange)
             return
         self.findings += [one for one in self.oracle.judged(exchange) if self.strict or not one.tolerated]
@@ -131,7 +132,8 @@ class Judge:
 
     def _other_method(self, call: Call, exchange: Exchange) -> None:
         assert exchange.status is not None
-        if call.method not in SAFE_METHODS and call.operation.version == "v3" and exchange.status < 300:
+        served = exchange.status < 300 or exchange.status == 501
+        if call.method not in SAFE_METHODS and call.operation.version == "v3" and served:
             self._found(
                 ("V3-ERROR-008",),
                 f"a status from 400 through 499 for {call.method}",

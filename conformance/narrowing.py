@@ -118,7 +118,7 @@ def blamed(places: Places, operation_id: str, narrowed: Narrowed, refused: Excha
     """
     if len(narrowed.settings) == 1:
         [(path, value)] = narrowed.settings.items()
-        spot = places.of_acceptance(operation_id, path, _aspects(value))
+        spot = places.of_acceptance(operation_id, path, _aspects(value), empty=value in ({}, []))
         rows, related, place = spot.requirements or (ACCEPTANCE[operation_id],), spot.related, spot.place
     else:
         rows, related, place = (ACCEPTANCE[operation_id],), (), operation_id

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from openapi.document import Document
 from openapi.inventory import BELOW, Aspect, Inventory, aspect_of
-from openapi.requirements import Requirement
+from openapi.requirements import Keyword, Requirement
 
 Step = str | int
 
@@ -20,6 +20,8 @@ _REFUSES = re.compile(r"\b(?:is|are) (?:also )?refused\b|\banswered with status 
 _ACCEPTS = re.compile(r"\b(?:is|are) accepted\b")
 _GENERAL = ("ROBUST-", "V3-ERROR-", "V2-CODE-")
 """Areas whose rows speak of a request's place only to say how it is answered."""
+_PLAINEST = ("V3-TXT2IMG-001", "V3-IMG2IMG-001", "V2-TXT2IMG-001", "V2-IMG2IMG-001")
+"""These speak of the smallest submits alone; where those are accepted, another row tells why a larger one should be."""
 _V2_CODE = "V2-CODE-001"
 """`code` stands in both forms of a v2 answer, so that what is in neither is named by the rows of the good one."""
 
@@ -78,7 +80,7 @@ class Places:
     def of_request(
         self, operation_id: str, path: tuple[Step, ...], keyword: str, *, null: bool = False, tolerated: bool = False
     ) -> Spot:
-        """Rows that say that a body which breaks a keyword at a place is refused.
+        """The row that says that a body which breaks a keyword at a place is refused; of several the plainest.
 
         Args:
             null: whether null stands there; many fields have a row of its own for that.
@@ -92,18 +94,28 @@ class Places:
             found = self._preferring(found, f"{place}#{Aspect.REQUIRED}", wanted=null)
         if not tolerated:
             found = self._preferring(found, f"{place}#{Aspect.TOLERATED}", wanted=False)
+        must = tuple(row for row in found if self._rows[row].keyword is Keyword.MUST)
+        found = (must or found)[:1]
         related = tuple(row for row in self._about(place) if row not in found)
         return Spot(place=spot.place, requirements=found, related=related, because=spot.because)
 
-    def of_acceptance(self, operation_id: str, path: tuple[Step, ...], aspects: Iterable[Aspect]) -> Spot:
-        """Rows that say that a valid value at a place is accepted; the first aspect that a row names decides."""
+    def of_acceptance(
+        self, operation_id: str, path: tuple[Step, ...], aspects: Iterable[Aspect], *, empty: bool = False
+    ) -> Spot:
+        """The row that says that a valid value at a place is accepted.
+
+        Args:
+            aspects: what the value shows of its field; the first one that a row names decides.
+            empty: whether it is an empty object or list, which has a row of its own in places.
+        """
         place = self._reference(f"{operation_id}:", path)
         about = self._about(place)
         for name in (*(f"{place}#{aspect}" for aspect in aspects), place):
             found = self._that(_ACCEPTS, self._named.get(name, []))
+            found = tuple(row for row in found if row not in _PLAINEST and self._rows[row].keyword is Keyword.MUST)
             if found:
-                others = tuple(row for row in about if row not in found)
-                return Spot(place=name, requirements=found, related=others)
+                row = min(found, key=lambda one: ("empty" in self._rows[one].text) != empty)
+                return Spot(place=name, requirements=(row,), related=tuple(one for one in about if one != row))
         return Spot(place=place, requirements=(), related=about)
 
     def of_query(self, operation_id: str, name: str) -> Spot:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from conformance.bodies import TXT2IMG
+from conformance.budget import SUBMITS
 from conformance.client import WireLog
 from conformance.findings import Finding, settled
 from conformance.oracle import Oracle, apply
@@ -15,7 +17,7 @@ from conformance.places import Places
 from conformance.verdict import Outcome, Verdict
 from conformance.wire import Exchange
 from openapi.document import Document, Reading, load
-from openapi.inventory import Inventory
+from openapi.inventory import Aspect, Inventory
 from openapi.requirements import Requirements, load_requirements
 
 TASK = "3c3b6ff4-0d4c-4b3c-9f0f-2c1a5b7b1a11"
@@ -296,3 +298,71 @@ def test_every_place_of_an_answer_leads_to_a_row(document: Document, rows: Requi
             name, mark, _ = step.partition("[]")
             path += (name, 0) if mark else (name,)
         assert places.of_answer(operation_id, int(status), path, "type").requirements, thing
+
+
+@pytest.mark.parametrize(
+    ("operation_id", "path", "keyword", "null", "row"),
+    [
+        ("createTxt2imgTask", ("request", "steps"), "maximum", False, "V3-TXT2IMG-013"),
+        ("createTxt2imgTask", ("request", "steps"), "type", False, "V3-TXT2IMG-004"),
+        ("createTxt2imgTask", ("request", "steps"), "type", True, "V3-TXT2IMG-003"),
+        ("createTxt2imgTask", ("request", "steps"), "required", False, "V3-TXT2IMG-003"),
+        ("createTxt2imgTask", ("request", "loras", 0, "strength"), "maximum", False, "V3-TXT2IMG-015"),
+        ("createTxt2imgTask", ("request", "loras"), "maxItems", False, "V3-TXT2IMG-016"),
+        ("createTxt2imgTask", ("request", "more"), "additionalProperties", False, "V3-SUBMIT-011"),
+        ("createImg2imgTask", ("request", "image_base64"), "format", False, "V3-IMG2IMG-016"),
+        ("createImg2imgTask", ("request", "controlnet", "units", 0, "model_name"), "enum", False, "V3-CONTROL-003"),
+        ("createTxt2imgTaskV2", ("n_iter",), "maximum", False, "V2-TXT2IMG-010"),
+        ("createImg2imgTaskV2", ("width",), "required", False, "V2-IMG2IMG-003"),
+    ],
+)
+def test_a_wrong_place_of_a_body_leads_to_the_row_that_refuses_it(
+    document: Document,
+    rows: Requirements,
+    operation_id: str,
+    path: tuple[str | int, ...],
+    keyword: str,
+    null: bool,
+    row: str,
+) -> None:
+    assert Places(document, rows).of_request(operation_id, path, keyword, null=null).requirements == (row,)
+
+
+@pytest.mark.parametrize(
+    ("path", "aspects", "empty", "row"),
+    [
+        (("request", "steps"), (Aspect.RANGE,), False, "V3-TXT2IMG-006"),
+        (("request", "sampler_name"), (Aspect.ENUM,), False, "V3-TXT2IMG-007"),
+        (("request", "restore_faces"), (), False, "V3-TXT2IMG-002"),
+        (("extra", "custom_storage"), (), True, "V3-STORAGE-003"),
+        (("extra", "custom_storage"), (), False, "V3-STORAGE-001"),
+    ],
+)
+def test_a_refused_value_leads_to_the_row_that_accepts_it(
+    document: Document,
+    rows: Requirements,
+    path: tuple[str, ...],
+    aspects: tuple[Aspect, ...],
+    empty: bool,
+    row: str,
+) -> None:
+    assert Places(document, rows).of_acceptance(TXT2IMG, path, aspects, empty=empty).requirements == (row,)
+
+
+def test_nearly_every_wrong_place_of_a_body_leads_to_one_row(document: Document, rows: Requirements) -> None:
+    """Only an unknown VAE of image to image may be accepted: no row says that it is refused."""
+    places = Places(document, rows)
+    keywords = {"type": "type", "required": "required", "range": "minimum", "enum": "enum", "items": "maxItems"}
+    seen = 0
+    for thing in Inventory.of(document.raw).things:
+        place, _, aspect = thing.partition("#")
+        operation_id, _, field = place.partition(":")
+        if operation_id not in SUBMITS or aspect not in keywords or field[:1].isdigit() or field.startswith("query"):
+            continue
+        path: tuple[str | int, ...] = ()
+        for step in field.split(".") if field != "body" else ():
+            name, mark, _ = step.partition("[]")
+            path += (name, 0) if mark else (name,)
+        assert len(places.of_request(operation_id, path, keywords[aspect]).requirements) == 1, thing
+        seen += 1
+    assert seen > 300
