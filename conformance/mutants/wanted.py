@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -36,13 +37,13 @@ def filled(value: Any) -> bool:
 
 
 def number(value: Any) -> bool:
-    """A number; true is none."""
-    return type_name(value) in ("integer", "number")
+    """A finite number; true is none."""
+    return type_name(value) in ("integer", "number") and math.isfinite(value)
 
 
 def fraction(value: Any) -> bool:
     """A number that is not whole."""
-    return type_name(value) == "number"
+    return type_name(value) == "number" and math.isfinite(value)
 
 
 def whole_float(value: Any) -> bool:
