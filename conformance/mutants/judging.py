@@ -163,7 +163,8 @@ def grade(outcome: Outcome) -> int:
 
 def _worse(outcome: Outcome, sound: int, found: Mapping[str, Outcome]) -> bool:
     """Whether it is red of its own; what a red one blocks is not, for the defect turned only that one red."""
-    root = found.get(outcome.blocked_by)
-    if outcome.verdict is Verdict.BLOCKED and root is not None and grade(root) == 3:
-        return False
-    return grade(outcome) > sound
+    root, seen = outcome, set[str]()
+    while root.verdict is Verdict.BLOCKED and root.requirement not in seen:
+        seen.add(root.requirement)
+        root = found.get(root.blocked_by, root)
+    return grade(outcome) > sound and (root is outcome or grade(root) != 3)

@@ -317,7 +317,12 @@ def breaks_on(name: str, breaks: str, text: str, ops: str | Sequence[str], path:
     return Mutant(name=name, breaks=breaks, text=text, request=request, ops=chosen)
 
 
+def found_at(body: Any, path: str, default: Any = None) -> Any:
+    """The first value at a path."""
+    found = [value_at(place) for place in places(body, path)]
+    return found[0] if found and found[0] is not ABSENT else default
+
+
 def asked(task: Submitted | None, path: str, default: Any = None) -> Any:
     """A value of the submit that made a task."""
-    found = [value_at(place) for place in places(task.sent.json, path)] if task else []
-    return found[0] if found and found[0] is not ABSENT else default
+    return found_at(task.sent.json, path, default) if task else default

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from conformance.bodies import RESULT
-from conformance.mutants.making import answers, both, puts, succeeded, unfinished
+from conformance.bodies import RESULT, TXT2IMG
+from conformance.mutants.making import answers, both, found_at, puts, succeeded, unfinished
 from conformance.mutants.values import Answer, Link, Mutant, OnAnswer, Request, State, json_answer
 
 LOST_AFTER_S = 1800.0
@@ -27,12 +29,14 @@ def _first_call(state: State, request: Request, answer: Answer) -> bool:
     return _found(state, request, answer) and state.count(f"asked {_id(request)}") == 1
 
 
-def _with_task(**change: Any) -> OnAnswer:
+def _with_task(**change: Any) -> Callable[[State, Request, Answer], Answer]:
     def changed(state: State, request: Request, answer: Answer) -> Answer:
         body = answer.fresh()
         body["task"] |= change
         if change.get("status", "TASK_STATUS_SUCCEED") != "TASK_STATUS_SUCCEED":
             body["images"] = []
+            body["task"].pop("progress_percent", None)  # how far it says to be is another requirement's matter
+            body["task"].pop("eta", None)
         return answer.with_json(body)
 
     return changed
@@ -42,23 +46,26 @@ def _ends_by_asking(state: State, request: Request, answer: Answer) -> Answer:
     """A finished task is shown as such only to whoever asks for the third time."""
     if state.count(f"ended {_id(request)}") > 2:
         return answer
-    return _with_task(status="TASK_STATUS_PROCESSING", progress_percent=50)(state, request, answer)  # type: ignore[return-value]
+    return _with_task(status="TASK_STATUS_PROCESSING")(state, request, answer)
 
 
 def _back(state: State, request: Request, answer: Answer) -> Answer:
-    """Processing is followed by the queue."""
-    seen = state.count(f"working {_id(request)}")
-    if answer.status_word != "TASK_STATUS_SUCCEED" or seen > 3:
+    """A task that was seen before its end is seen at work, in the queue, and at work again."""
+    if answer.status_word != "TASK_STATUS_SUCCEED":
+        state.count(f"waiting {_id(request)}")
+        return answer
+    seen = state.count(f"ended {_id(request)}")
+    if f"waiting {_id(request)}" not in state.memory or seen > 3:
         return answer
     word = ("TASK_STATUS_PROCESSING", "TASK_STATUS_QUEUED", "TASK_STATUS_PROCESSING")[seen - 1]
-    return _with_task(status=word, progress_percent=0)(state, request, answer)  # type: ignore[return-value]
+    return _with_task(status=word)(state, request, answer)
 
 
 def _wakes_up(state: State, request: Request, answer: Answer) -> Answer:
     """A task that has ended is under way again when it is asked for once more."""
     if state.count(f"ended {_id(request)}") != 2:
         return answer
-    return _with_task(status="TASK_STATUS_PROCESSING", progress_percent=90)(state, request, answer)  # type: ignore[return-value]
+    return _with_task(status="TASK_STATUS_PROCESSING")(state, request, answer)
 
 
 def _later(change: OnAnswer) -> OnAnswer:
@@ -88,7 +95,7 @@ def _other_images(change: Any) -> OnAnswer:
 def _sinking(state: State, request: Request, answer: Answer) -> Answer:
     """Progress counts down."""
     left = max(0, 95 - 5 * state.count(f"progress {_id(request)}"))
-    return _with_task(progress_percent=left)(state, request, answer)  # type: ignore[return-value]
+    return _with_task(progress_percent=left)(state, request, answer)
 
 
 def _early_pictures(state: State, request: Request, answer: Answer) -> Answer:
@@ -112,23 +119,42 @@ def _lost(state: State, request: Request, answer: Answer) -> Answer:
     return _not_found() if state.now_s() - ended_s > LOST_AFTER_S else answer
 
 
-def _swaps_pictures(state: State, request: Request, answer: Answer) -> Answer:
-    """A task whose submit came within the same instant as another's shows that one's pictures."""
-    task = state.tasks.get(_id(request))
-    body = answer.fresh()
-    kept = state.memory.setdefault("pictures", {})
-    kept[_id(request)] = body["images"]
-    for other_id, other in state.tasks.items():
-        near = task is not None and other is not task and 0 < task.number - other.number <= 3
-        if (
-            near
-            and task is not None
-            and abs(task.at_s - other.at_s) < 0.3
-            and len(kept.get(other_id, ())) == len(body["images"])
-        ):
-            body["images"] = kept[other_id]
-            return answer.with_json(body)
-    return answer
+def _own_size(request: Request) -> tuple[Any, ...] | None:
+    """What tells neighbours apart: seed and size, of a submit that gives a seed and wants no events."""
+    seed = request.operation == TXT2IMG and found_at(request.json, "request.seed")
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        return None
+    inner = request.json["request"]
+    return None if "extra" in request.json else (seed[0], inner.get("width"), inner.get("height"))
+
+
+def _meets(state: State, request: Request) -> Request:
+    """Notes which submits are under way at once."""
+    own = _own_size(request)
+    flying: dict[Any, Any] = state.memory.setdefault("flying", {})
+    if own is not None:
+        met = next((other for other in flying if not {*other} & {*own}), None)
+        state.memory["met", own] = met
+        flying[own] = request
+    return request
+
+
+async def _swaps_pictures(state: State, request: Request, answer: Answer) -> Answer:
+    """A task shows the pictures of another one, of other seed and size, whose submit ran at the same time."""
+    if request.operation == TXT2IMG:
+        state.memory.setdefault("flying", {}).pop(_own_size(request), None)
+        return answer
+    task = state.task_of(request)
+    if request.operation != RESULT or task is None or answer.status_word != "TASK_STATUS_SUCCEED":
+        return answer
+    met = state.memory.get(("met", _own_size(task.sent)))
+    other = next((name for name, one in state.tasks.items() if met and _own_size(one.sent) == met), None)
+    if other is None:
+        return answer
+    found = await state.upstream(replace(request, query=f"task_id={other}"))
+    if found.status_word != "TASK_STATUS_SUCCEED":
+        return answer
+    return answer.with_json({**answer.json, "images": found.json["images"]})
 
 
 def _life(name: str, number: str, text: str, change: OnAnswer, when: Any = succeeded, **more: Any) -> Mutant:
@@ -154,7 +180,7 @@ MUTANTS = (
         "tasks-never-end",
         "002",
         "Tasks stay under way for ever.",
-        _with_task(status="TASK_STATUS_PROCESSING", progress_percent=99),
+        _with_task(status="TASK_STATUS_PROCESSING"),
     ),
     _life("tasks-fail", "002", "Every task fails.", _with_task(status="TASK_STATUS_FAILED", reason="out of memory")),
     _life("tasks-end-when-asked", "002", "A task ends only when it is asked for several times.", _ends_by_asking),
@@ -182,7 +208,13 @@ MUTANTS = (
         picture=_drawn_anew,
         sees_links=True,
     ),
-    _life("neighbours-swap-pictures", "008", "Tasks of the same instant show each other's pictures.", _swaps_pictures),
+    Mutant(
+        name="neighbours-swap-pictures",
+        breaks="V3-LIFE-008",
+        text="A task shows the pictures of another one that was submitted at the same time.",
+        request=_meets,
+        answer=_swaps_pictures,
+    ),
     puts("eta-stays", "V3-LIFE-009", "eta of a finished task is 3.", RESULT, "task.eta", 3, when=succeeded, add=True),
     _life("results-are-forgotten", "010", "A result is forgotten half an hour after its task ended.", _lost),
 )

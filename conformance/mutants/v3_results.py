@@ -177,6 +177,7 @@ MUTANTS = (
         breaks="V3-RESULT-004",
         text="A result call without Content-Type is refused.",
         request=_untyped_refused,
+        also=("V3-RESULT-001", "V3-RESULT-002"),
     ),
     _any("results-are-flat", "005", "The members of task stand at the top level.", _flat, when=_of(200)),
     _result("results-without-id", "005", "task has no task_id.", "task.task_id", ABSENT),
