@@ -125,7 +125,7 @@ def _own_size(request: Request) -> tuple[Any, ...] | None:
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         return None
     inner = request.json["request"]
-    return None if "extra" in request.json else (seed[0], inner.get("width"), inner.get("height"))
+    return None if "extra" in request.json else (seed, inner.get("width"), inner.get("height"))
 
 
 def _meets(state: State, request: Request) -> Request:
