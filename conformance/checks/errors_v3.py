@@ -26,6 +26,7 @@ area = Area()
 OPERATIONS = (TXT2IMG, IMG2IMG, RESULT, MODELS)
 NOBODYS_TASK = str(UUID(int=0x5F0C_11AA_0000_4000_8000_0000_0000_0001))
 SIZES = ("width", "height")
+NO_OBJECT = "V3-SUBMIT-010"
 OF_OTHER_TOOLS = ("IMAGE_NO_FACE_DETECTED", "INVALID_AUDIO_FILE")
 
 
@@ -92,21 +93,33 @@ async def reasons_of_other_tools_do_not_occur(t: Trial) -> None:
 
 @area.check("V3-ERROR-005")
 async def a_broken_form_has_its_reason(t: Trial) -> None:
+    """What is taken though its form is broken has no reason; that it is taken breaks the row of its field."""
     form = ("INVALID_REQUEST_BODY",)
+    told: list[Exchange] = []
+    taken: list[Exchange] = []
     for operation_id, body in await t.submits():
-        cases: list[tuple[Path, object]] = [(("request", name), value) for name, value in _BROKEN.items()]
-        cases += [(("request",), value) for value in _NO_REQUESTS]
-        for at, value in cases:
-            answer = await _refusal(t, operation_id, changed(body, at, value), at)
-            allowed = (*form, "INVALID_IMAGE_SIZE") if at[-1] in SIZES else form
-            judge_reason(t, answer, allowed, blame="V3-SUBMIT-010")
-        for name in ("model_name", "prompt", *SIZES):
-            missing: Path = ("request", name)
-            answer = await _refusal(t, operation_id, without(body, missing), missing)
-            judge_reason(t, answer, form, blame="V3-SUBMIT-010")
+        for at, broken in _broken_forms(body):
+            answer = await _refusal(t, operation_id, broken, at)
+            (told if _is_refusal(answer) else taken).append(answer)
+            if _is_refusal(answer):
+                judge_reason(t, answer, (*form, "INVALID_IMAGE_SIZE") if at[-1] in SIZES else form, blame=NO_OBJECT)
         for raw in (b"{", b"", b"[]", b"{'request': {}}"):
             answer = await t.ask(operation_id, raw=raw, says=Says.UNCHECKED, purpose="a submit whose body is no object")
-            judge_reason(t, answer, form, blame="V3-SUBMIT-010")
+            (told if _is_refusal(answer) else taken).append(answer)
+            if _is_refusal(answer):
+                judge_reason(t, answer, form, blame=NO_OBJECT)
+    if not told:
+        t.fail("a refusal", "none of all the broken submits was refused", *taken[:1], blame=NO_OBJECT)
+
+
+def _broken_forms(body: Body) -> Iterator[tuple[Path, Body]]:
+    """Where a form is broken, and the body with that."""
+    for name, value in _BROKEN.items():
+        yield ("request", name), changed(body, ("request", name), value)
+    for value in _NO_REQUESTS:
+        yield ("request",), changed(body, ("request",), value)
+    for name in ("model_name", "prompt", *SIZES):
+        yield ("request", name), without(body, ("request", name))
 
 
 _NO_REQUESTS: tuple[object, ...] = (None, [], "text")
@@ -181,10 +194,14 @@ async def too_large_a_picture_has_its_reason(t: Trial) -> None:
 
 def judge_reason(t: Trial, answer: Exchange, allowed: tuple[str, ...], *, blame: str) -> None:
     """Holds the reason of a refusal to some words; what is no refusal is blamed on another requirement."""
-    if answer.status is None or not 400 <= answer.status <= 499 or task_id_v3(answer.json) is not None:
+    if not _is_refusal(answer):
         t.fail("a refusal", answer.brief(), answer, blame=blame)
     t.expect(answer, typed("reason", "string"), blame="V3-ERROR-001")
     t.expect(answer, one_of("reason", *allowed))
+
+
+def _is_refusal(answer: Exchange) -> bool:
+    return answer.status is not None and 400 <= answer.status <= 499 and task_id_v3(answer.json) is None
 
 
 async def _refusal(t: Trial, operation_id: str, body: object, at: Path) -> Exchange:
