@@ -275,6 +275,7 @@ MUTANTS = (
         "A key in X-Omni-Key gets an empty object.",
         CALLS,
         lambda state, request, answer: json_answer(200, {}),
+        also=("V2-CODE-001",),
         when=_omni,
     ),
     _refuses("jpeg", "jpeg is refused.", "response_image_type", "jpeg"),

@@ -10,8 +10,8 @@ from conformance.mutants.v2_making import V2, above, an_object, coded, faults, f
 from conformance.mutants.values import Answer, Mutant, Request, State
 
 
-def _refuses(name: str, number: str, text: str, field: str, good: Any) -> Mutant:
-    return refuses(f"v2-txt2img-refuses-{name}", f"V2-TXT2IMG-{number}", text, TXT2IMG_V2, field, good)
+def _refuses(name: str, number: str, text: str, field: str, good: Any, **more: Any) -> Mutant:
+    return refuses(f"v2-txt2img-refuses-{name}", f"V2-TXT2IMG-{number}", text, TXT2IMG_V2, field, good, **more)
 
 
 def _one_checkpoint(state: State, request: Request) -> Request | Answer:
@@ -31,11 +31,14 @@ def _loras(*ops: str) -> Any:
     return request
 
 
+_ENDS = ("V2-TXT2IMG-009",)
+"""The ends of ranges inside what is refused as a whole."""
+
 MUTANTS = (
     _refuses("short-bodies", "001", "A body without clip_skip is refused.", "clip_skip", ABSENT),
     _refuses("null-restorer", "001", "restore_faces_model of null is refused.", "restore_faces_model", None),
     _refuses("clip-skip", "002", "clip_skip is refused.", "clip_skip", lambda old: type(old) is int),
-    _refuses("refiners", "002", "sd_refiner is refused.", "sd_refiner", an_object),
+    _refuses("refiners", "002", "sd_refiner is refused.", "sd_refiner", an_object, also=_ENDS),
     _refuses("null-refiner", "002", "sd_refiner of null is refused.", "sd_refiner", None),
     _refuses("null-vae", "002", "sd_vae of null is refused.", "sd_vae", None),
     _refuses("null-units", "002", "controlnet_units of null is refused.", "controlnet_units", None),
@@ -44,7 +47,7 @@ MUTANTS = (
     _refuses("null-hr-scale", "002", "hr_scale of null is refused.", "hr_scale", None),
     _refuses("null-hr-width", "002", "hr_resize_x of null is refused.", "hr_resize_x", None),
     _refuses("null-ttl", "002", "img_expire_ttl of null is refused.", "img_expire_ttl", None),
-    _refuses("hr", "002", "enable_hr of true is refused.", "enable_hr", True),
+    _refuses("hr", "002", "enable_hr of true is refused.", "enable_hr", True, also=_ENDS),
     faults(
         "v2-without-seed-is-a-fault",
         "V2-TXT2IMG-004",
