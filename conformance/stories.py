@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 SEED, OTHER_SEED = 4000000007, 0
 """One that 31 bits do not hold, and the one that a careless reader takes for none; both are seeds like any other."""
-ODD_SIZES = ((203, 130), (141, 222), (171, 159))
-"""Neither square nor multiples of 8: the contract asks for neither. None is another one turned or rounded."""
-ODD_SEEDS = (70001, 80002, 90003)
+ODD_SIZES = ((203, 130), (141, 222))
+"""Neither square nor multiples of 8: the contract asks for neither. Neither is the other one turned or rounded."""
+ODD_SEEDS = (70001, 80002)
 PAIR_SIZE = (200, 136)
 HIRES_SIZE = (192, 288)
 OTHER_PROMPT = "a blue square on a yellow wall"
@@ -109,14 +109,12 @@ async def pair(t: Trial) -> Story:
 
 async def burst(t: Trial) -> list[Story]:
     """Tasks that are submitted at the same time, each with a size and a seed that no other one has."""
-    return [
-        Story(
-            operation_id=TXT2IMG,
-            body=await t.txt2img(width=width, height=height, seed=seed),
-            blame="V3-IMAGE-002",  # a server that takes some sizes only does not give what is asked for
-        )
-        for (width, height), seed in zip(ODD_SIZES, ODD_SEEDS, strict=True)
-    ]
+    (width, height), seed = ODD_SIZES[0], ODD_SEEDS[0]
+    # A server that takes some sizes only does not give what is asked for.
+    first = Story(
+        operation_id=TXT2IMG, body=await t.txt2img(width=width, height=height, seed=seed), blame="V3-IMAGE-002"
+    )
+    return [first, await undetected(t)]
 
 
 async def seeded(t: Trial) -> Story:
@@ -135,8 +133,9 @@ async def other_seed(t: Trial) -> Story:
 
 
 async def other_prompt(t: Trial) -> Story:
-    """`seeded` with another prompt."""
-    return await _but(t, prompt=OTHER_PROMPT)
+    """`seeded` with another prompt; its empty `extra` says nothing."""
+    story = await _but(t, prompt=OTHER_PROMPT)
+    return replace(story, body={**story.body, "extra": {}}, blame="V3-EXTRA-001")
 
 
 async def other_sampler(t: Trial) -> Story:
@@ -193,8 +192,11 @@ async def detected_img2img(t: Trial) -> Story:
 
 
 async def undetected(t: Trial) -> Story:
-    """A level with detection switched off, which is without effect (C51)."""
-    return await with_extra(t, blame="V3-NSFW-005", enable_nsfw_detection=False, nsfw_detection_level=2)
+    """A level with detection switched off, which is without effect (C51); the second of `burst`."""
+    (width, height), seed = ODD_SIZES[1], ODD_SEEDS[1]
+    extra = {"enable_nsfw_detection": False, "nsfw_detection_level": 2}
+    body = await t.txt2img(extra, width=width, height=height, seed=seed)
+    return Story(operation_id=TXT2IMG, body=body, blame="V3-NSFW-005")
 
 
 async def with_extra(t: Trial, *, blame: str, **extra: object) -> Story:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from conformance.bodies import Body, Path, changed
+from conformance import stories
+from conformance.bodies import IMG2IMG, TXT2IMG, Body, Path, changed
 from conformance.fields import Field, fields_of
 from conformance.registry import Area
 from conformance.trial import Trial
@@ -39,9 +40,10 @@ def _base(body: Body, path: Path) -> Body:
 
 @area.check("V3-EXTRA-001")
 async def extra_may_be_absent_or_empty(t: Trial) -> None:
+    empty = {TXT2IMG: (await stories.other_prompt(t)).body, IMG2IMG: {**await t.img2img(), "extra": {}}}
     for operation_id, body in await t.submits():
         await t.submitted(operation_id, body)
-        await t.accepted(operation_id, {**body, "extra": {}}, as_is=True)
+        await t.accepted(operation_id, empty[operation_id], as_is=True)
 
 
 @area.check("V3-EXTRA-002")
