@@ -9,7 +9,7 @@ from uuid import UUID
 
 from conformance.bodies import MODELS, RESULT, TXT2IMG, Body
 from conformance.client import Key, Says
-from conformance.expect import equals, status
+from conformance.expect import equals, status, typed
 from conformance.registry import Area, Phase
 from conformance.trial import Trial
 from conformance.wire import MISSING, Exchange
@@ -92,6 +92,7 @@ async def a_403_for_the_key_says_so(t: Trial) -> None:
     if not refused:
         t.not_applicable("no call without a key, or with a wrong one, is answered with status 403")
     for answer in refused:
+        t.expect(answer, typed("reason", "string"), blame="V3-ERROR-001")
         t.expect(answer, equals("reason", "INVALID_API_KEY"))
 
 

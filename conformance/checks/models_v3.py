@@ -220,7 +220,11 @@ def _all_with(t: Trial, page: Exchange, text: str) -> None:
 @area.check("V3-MODEL-013")
 async def a_page_holds_no_more_than_its_limit(t: Trial) -> None:
     for limit in (1, SMALL, 100):
-        page = await listing.page(t, ("pagination.limit", str(limit)), blame=t.requirement.id)
+        query = ("pagination.limit", str(limit))
+        answer = await listing.raw(t, query)
+        if answer.status is not None and 400 <= answer.status <= 499:
+            t.fail(f"a limit of {limit} to be accepted", answer.brief(), answer)
+        page = await listing.page(t, query)
         found = len(listing.models_of(page))
         if found > limit:
             t.fail(f"at most {limit} models", f"{found}", page)
