@@ -306,7 +306,7 @@ def fault() -> Answer:
 
 
 def breaks_on(name: str, breaks: str, text: str, ops: str | Sequence[str], path: str, bad: Wanted) -> Mutant:
-    """Status 500 for a value that should be refused, or may be read in another way."""
+    """Status 500 for a value that should be refused, or may be read in another way; no request may be answered so."""
     chosen = operations(ops)
     seen = looks(path, bad)
 
@@ -314,7 +314,8 @@ def breaks_on(name: str, breaks: str, text: str, ops: str | Sequence[str], path:
         hit = request.operation in chosen and request.json is not MISSING and seen(request.json)
         return fault() if hit else request
 
-    return Mutant(name=name, breaks=breaks, text=text, request=request, ops=chosen)
+    also = tuple({"ROBUST-001"} - {breaks})
+    return Mutant(name=name, breaks=breaks, text=text, request=request, ops=chosen, also=also)
 
 
 def found_at(body: Any, path: str, default: Any = None) -> Any:
