@@ -173,11 +173,11 @@ MUTANTS = (
         sees_links=True,
     ),
     answers(
-        "bare-key-is-a-fault",
+        "bare-key-is-not-found",
         "V3-AUTH-008",
-        "A key without the word Bearer is answered with status 500.",
+        "A key without the word Bearer is answered with status 404.",
         CALLS,
-        lambda state, request, answer: fault(),
+        lambda state, request, answer: answer.with_status(404).with_json({"code": 404, "reason": "NOT_FOUND"}),
         when=_bare_key,
     ),
 )

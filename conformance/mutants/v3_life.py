@@ -133,7 +133,7 @@ def _meets(state: State, request: Request) -> Request:
     own = _own_size(request)
     flying: dict[Any, Any] = state.memory.setdefault("flying", {})
     if own is not None:
-        met = next((other for other in flying if not {*other} & {*own}), None)
+        met = next((other for other in flying if other[0] != own[0] and other[1:] != own[1:]), None)
         state.memory["met", own] = met
         flying[own] = request
     return request
@@ -183,8 +183,14 @@ MUTANTS = (
         _with_task(status="TASK_STATUS_PROCESSING"),
     ),
     _life("tasks-fail", "002", "Every task fails.", _with_task(status="TASK_STATUS_FAILED", reason="out of memory")),
-    _life("tasks-end-when-asked", "002", "A task ends only when it is asked for several times.", _ends_by_asking),
-    _life("tasks-go-back", "003", "A task that was under way is in the queue again.", _back),
+    _life(
+        "tasks-end-when-asked",
+        "002",
+        "A task ends only when it is asked for several times.",
+        _ends_by_asking,
+        also=("WEBHOOK-007",),
+    ),
+    _life("tasks-go-back", "003", "A task that was under way is in the queue again.", _back, _found),
     _life("finished-tasks-wake-up", "004", "A finished task is under way again at the next call.", _wakes_up),
     _life("seed-changes-at-the-end", "004", "The seed of a finished task changes.", _later(_other_seed)),
     _life(

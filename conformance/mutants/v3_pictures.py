@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,21 @@ def written(image: Image, kind: str) -> bytes:
     return held.getvalue()
 
 
+async def _cut_alike(
+    state: State, link: Link, request: Request, answer: Answer, change: Callable[[Answer], Answer]
+) -> Answer:
+    """A changed file; of one that was asked for in part, the same part."""
+    if answer.status != 206:
+        return change(answer)
+    changed = change(await state.fetch(link.origin, request.with_header("range", None)))
+    part = re.fullmatch(r"bytes (\d+)-(\d+)/\d+", answer.headers.get("content-range", ""))
+    if changed.status != 200 or part is None:
+        return changed
+    first, last = int(part[1]), min(int(part[2]), len(changed.body) - 1)
+    found = changed.with_status(206).with_body(changed.body[first : last + 1])
+    return found.with_header("content-range", f"bytes {first}-{last}/{len(changed.body)}")
+
+
 def _paints(
     name: str,
     breaks: str,
@@ -58,11 +74,13 @@ def _paints(
 ) -> Mutant:
     """Gives pictures other pixels."""
 
-    def picture(state: State, link: Link, request: Request, answer: Answer) -> Answer:
+    async def picture(state: State, link: Link, request: Request, answer: Answer) -> Answer:
         task = state.tasks.get(link.task_id)
         if task is None or task.sent.operation not in V3 or not when(state, task, link):
             return answer
-        return repainted(answer, lambda image: change(image, task, link))
+        return await _cut_alike(
+            state, link, request, answer, lambda whole: repainted(whole, lambda image: change(image, task, link))
+        )
 
     return Mutant(name=name, breaks=breaks, text=text, picture=picture, sees_links=True, **more)
 
@@ -70,8 +88,10 @@ def _paints(
 def files(name: str, breaks: str, text: str, change: Callable[[Answer], Answer], **more: Any) -> Mutant:
     """Changes the answers of links."""
 
-    def picture(state: State, link: Link, request: Request, answer: Answer) -> Answer:
-        return change(answer) if answer.status in (200, 206) and link.task_id in state.tasks else answer
+    async def picture(state: State, link: Link, request: Request, answer: Answer) -> Answer:
+        if answer.status not in (200, 206) or link.task_id not in state.tasks:
+            return answer
+        return await _cut_alike(state, link, request, answer, change)
 
     return Mutant(name=name, breaks=breaks, text=text, picture=picture, sees_links=True, **more)
 
@@ -118,7 +138,7 @@ def _wants_alpha(state: State, task: Submitted | None, link: Link) -> bool:
 
 
 def _plain(state: State, task: Submitted | None, link: Link) -> bool:
-    return not _wants_alpha(state, task, link)
+    return task is not None and task.sent.operation == TXT2IMG and not _wants_alpha(state, task, link)
 
 
 def _asks_for(*kinds: str) -> Any:
