@@ -397,7 +397,7 @@ class Session:
     def _never_ended(self, task: Task, answer: Exchange, waited_s: float) -> None:
         how_long = f"{self.clock.moved_s:.0f} s of its clock" if self.clock else f"{waited_s:.0f} s"
         status = status_of(answer, v2=task.v2)
-        strange = not isinstance(status, int) if task.v2 else status not in WORDS_V3
+        strange = status not in range(5) if task.v2 else status not in WORDS_V3
         if strange:
             blame = "V2-PROGRESS-003" if task.v2 else "V3-RESULT-007"
             raise Broken(blame, "a documented status", repr(status), task.numbers)
