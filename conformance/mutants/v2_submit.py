@@ -24,7 +24,7 @@ from conformance.mutants.v2_making import (
     number,
     text,
 )
-from conformance.mutants.values import Answer, Mutant, Request, State, json_answer
+from conformance.mutants.values import Answer, Mutant, Request, State
 
 _NAMES = (
     "prompt negative_prompt sampler_name batch_size n_iter steps cfg_scale seed height width model_name extra "
@@ -270,12 +270,11 @@ MUTANTS = (
         when=_omni,
     ),
     answers(
-        "v2-omni-key-is-nothing",
+        "v2-omni-key-breaks-the-server",
         "V2-SUBMIT-010",
-        "A key in X-Omni-Key gets an empty object.",
+        "A key in X-Omni-Key is a fault.",
         CALLS,
-        lambda state, request, answer: json_answer(200, {}),
-        also=("V2-CODE-001",),
+        lambda state, request, answer: coded(-1),
         when=_omni,
     ),
     _refuses("jpeg", "jpeg is refused.", "response_image_type", "jpeg"),
