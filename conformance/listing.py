@@ -79,8 +79,9 @@ def is_inpainting(model: Model) -> bool | None:
 
 
 def texts_of(model: Model) -> list[str]:
-    """Where `filter.query` looks, in lower case."""
-    found = [model.get("sd_name"), model.get("name"), *_list(model.get("tags"))]
+    """Where `filter.query` looks, in lower case; tags that are one text are looked at all the same."""
+    tags = model.get("tags")
+    found = [model.get("sd_name"), model.get("name"), *([tags] if isinstance(tags, str) else _list(tags))]
     return [text.lower() for text in found if isinstance(text, str)]
 
 

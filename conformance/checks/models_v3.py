@@ -21,6 +21,8 @@ UNKNOWN_TEXT = "zz-no-model-has-this-in-its-name-zz"
 ENDINGS = r"\.(safetensors|ckpt|pt|pth|bin)"
 OF_002 = {("id",), ("name",), ("sd_name",), ("status",), ("type",), ("type", "name")}
 """Places in a model that V3-MODEL-002 judges."""
+OF_A_NAME = ("V3-MODEL-002",)
+"""Models are told apart by `sd_name` and `id`."""
 BOOLEANS = ("filter.is_sdxl", "filter.is_inpainting")
 SMALL = 2
 PATIENT_PAGES = 8
@@ -104,7 +106,7 @@ async def the_name_for_requests(t: Trial) -> None:
                 t.fail(f"sd_name_in_api {wanted} of the {kind} {name}", f"{told!r}", page)
 
 
-@area.check("V3-MODEL-005")
+@area.check("V3-MODEL-005", needs=OF_A_NAME)
 async def a_filter_by_kind_lists_that_kind_only(t: Trial) -> None:
     kinds = await by_kind(t)
     for kind, found in kinds.items():
@@ -118,7 +120,7 @@ async def a_filter_by_kind_lists_that_kind_only(t: Trial) -> None:
             t.fail("models of the kind locon among those of lora", f"a list without {missing[0]}", *kinds["lora"].pages)
 
 
-@area.check("V3-MODEL-006", needs=("V3-MODEL-005",))
+@area.check("V3-MODEL-006", needs=(*OF_A_NAME, "V3-MODEL-005"))
 async def several_kinds_may_be_named(t: Trial) -> None:
     first = {kind: set(map(name_of, listing.models_of(one.pages[0]))) for kind, one in (await by_kind(t)).items()}
     two = sorted(first, key=lambda kind: (not first[kind], len(first[kind])))[1::-1]
@@ -138,7 +140,7 @@ def _same_names(t: Trial, wanted: set[str], found: set[str], words: str, *seen: 
         t.fail(f"{words}: {len(wanted)}", f"{len(found)}, among them {surplus[0]}", *seen)
 
 
-@area.check("V3-MODEL-007")
+@area.check("V3-MODEL-007", needs=OF_A_NAME)
 async def private_models_are_not_public(t: Trial) -> None:
     private = await listing.listing(t, ("filter.visibility", "private"))
     public = await listing.listing(t, ("filter.visibility", "public"))
@@ -167,7 +169,7 @@ async def _only(t: Trial, name: str, value: bool, told: Callable[[Model], bool |
                 t.fail(words, f"{name_of(model)} among them", page)
 
 
-@area.check("V3-MODEL-010")
+@area.check("V3-MODEL-010", needs=OF_A_NAME)
 async def a_filter_for_inpainting(t: Trial) -> None:
     name = "filter.is_inpainting"
     await _only(t, name, True, listing.is_inpainting, "models made for inpainting only")
@@ -192,7 +194,7 @@ async def booleans_in_other_words(t: Trial) -> None:
             t.branch(f"{word} is understood")
 
 
-@area.check("V3-MODEL-012")
+@area.check("V3-MODEL-012", needs=OF_A_NAME)
 async def a_text_is_looked_for(t: Trial) -> None:
     first = (await listing.listing(t)).models
     known = [model for model in first if isinstance(model.get("sd_name"), str) and model["sd_name"]]
@@ -239,7 +241,7 @@ async def a_limit_out_of_range_is_refused(t: Trial) -> None:
             t.tolerated(f"pagination.limit={limit} is answered with status 200", answer)
 
 
-@area.check("V3-MODEL-015")
+@area.check("V3-MODEL-015", needs=OF_A_NAME)
 async def following_cursors_lists_each_model_once(t: Trial) -> None:
     whole = await listing.listing(t)
     _once_each(t, whole)
@@ -285,7 +287,7 @@ def _once_each(t: Trial, found: Listing) -> None:
         t.fail("each model once", f"{again[0]} twice", *found.pages)
 
 
-@area.check("V3-MODEL-016")
+@area.check("V3-MODEL-016", needs=OF_A_NAME)
 async def a_cursor_may_be_made_up_from_an_offset(t: Trial) -> None:
     first = [name_of(model) for model in (await listing.listing(t)).models][: listing.LIMIT]
     for offset in (0, 1, 3):
