@@ -111,6 +111,8 @@ async def explore(
     except asyncio.CancelledError:
         line.stopped = "interrupted"  # the thread cannot be ended from here; it ends when it would send again
         raise
+    if line.failure is not None:
+        raise line.failure
     findings = [*judge.findings, *await _narrowed(session, judge, places)]
     return Explored(
         findings=merged(findings),
@@ -135,13 +137,19 @@ class _Line:
         self._undue = 0
         self.cases: Counter[str] = Counter()
         self.stopped = ""
+        self.failure: Exception | None = None
 
     def send(self, call: Call) -> Exchange:
         """Sends a call and judges its answer; after a stop nothing is sent any more."""
         if self.stopped:
             return Exchange(number=0, method=call.method, url=call.target, status=200, body=b"{}")
         coming = asyncio.run_coroutine_threadsafe(self._send(call), self._loop)
-        return coming.result()
+        try:
+            return coming.result()
+        except Exception as error:
+            self.failure = self.failure or error  # the generator would take it for the target's and go on
+            self.stopped = "a failure of the suite"
+            raise
 
     async def _send(self, call: Call) -> Exchange:
         body = _json(call.content)

@@ -269,6 +269,16 @@ def test_a_target_without_test_mode_gets_only_what_it_must_refuse() -> None:
     assert not [exchange for exchange in generated if exchange.status == 200]
 
 
+def test_a_failure_of_the_suite_is_no_word_on_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a slip of the judge")
+
+    monkeypatch.setattr(fuzz.Judge, "take", fail)
+
+    with pytest.raises(RuntimeError, match="a slip of the judge"):
+        explored(operations=[TXT2IMG])
+
+
 def test_429_is_waited_for_or_ends_it() -> None:
     """The target answers 429 from some call on, and names a time beyond our patience."""
     seen = 0
