@@ -16,6 +16,7 @@ from conformance.bodies import IMG2IMG, MODELS, PROGRESS, RESULT, TXT2IMG, TXT2I
 from conformance.budget import Limits
 from conformance.fuzz import Explored
 from conformance.fuzz_bodies import Tamer
+from conformance.fuzz_judge import Judge
 from conformance.names import Names
 from conformance.wire import Exchange
 from openapi.document import Reading, load
@@ -273,7 +274,7 @@ def test_a_failure_of_the_suite_is_no_word_on_the_target(monkeypatch: pytest.Mon
     def fail(*_: object) -> None:
         raise RuntimeError("a slip of the judge")
 
-    monkeypatch.setattr(fuzz.Judge, "take", fail)
+    monkeypatch.setattr(Judge, "take", fail)
 
     with pytest.raises(RuntimeError, match="a slip of the judge"):
         explored(operations=[TXT2IMG])
