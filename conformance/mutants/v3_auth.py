@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.bodies import IMG2IMG, MODELS, RESULT, TXT2IMG
 from conformance.mutants.making import V3, answers, both, fault
-from conformance.mutants.values import Answer, Mutant, Request, State, json_answer
+from conformance.mutants.values import Answer, Mutant, Request, State, json_answer, refusal
 
 CALLS = (*V3, RESULT, MODELS)
 
@@ -173,11 +173,11 @@ MUTANTS = (
         sees_links=True,
     ),
     answers(
-        "bare-key-is-not-found",
+        "bare-key-is-a-bad-request",
         "V3-AUTH-008",
-        "A key without the word Bearer is answered with status 404.",
+        "A key without the word Bearer is answered as if the request were wrong.",
         CALLS,
-        lambda state, request, answer: answer.with_status(404).with_json({"code": 404, "reason": "NOT_FOUND"}),
+        lambda state, request, answer: refusal(request.operation),
         when=_bare_key,
     ),
 )
