@@ -93,9 +93,18 @@ async def seen(
         Unreachable: nobody answers.
     """
     mutant = variation.of(seed)
+    chosen = set(ids) or _concerned(held, mutant)
     if variation.wire is None:
-        return await outcomes(held, mutant, url, ids)
-    return await _over_a_port(held, variation, mutant, url, set(ids))
+        return await outcomes(held, mutant, url, chosen)
+    return await _over_a_port(held, variation, mutant, url, chosen)
+
+
+def _concerned(held: Bench, mutant: Mutant) -> set[str]:
+    """Requirements that a variation can touch at all: all but those of the other version."""
+    versions = {"V2-" if operation.endswith("V2") else "V3-" for operation in mutant.ops}
+    other = {"V2-", "V3-"} - versions if len(versions) == 1 else set()
+    found = {row.id for row in held.rows if row.id in held.registry and row.id[:3] not in other}
+    return found | {need for one in found for need in held.registry[one].needs if need in held.registry}
 
 
 async def _over_a_port(
@@ -105,7 +114,7 @@ async def _over_a_port(
     from conformance.runner import Plan, run
     from conformance.target import Target
 
-    chosen = tuple(row for row in held.rows if row.id in held.registry and (not ids or row.id in ids))
+    chosen = tuple(row for row in held.rows if row.id in held.registry and row.id in ids)
     async with connected() as network:
         proxy = Proxy(mutant, url, held.document, network)
         async with listening(variation.wire(proxy) if variation.wire else proxy) as address:
