@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.bodies import IMG2IMG_V2, TXT2IMG_V2, picture
-from conformance.mutants.making import ABSENT, accepts, places, refuses, refuses_when, rewrites
+from conformance.mutants.making import ABSENT, accepts, places, rewrites
 from conformance.mutants.v2_making import (
     V2,
     a_list,
@@ -19,6 +19,8 @@ from conformance.mutants.v2_making import (
     found_in,
     no_picture,
     number,
+    refuses,
+    refuses_when,
     text,
 )
 from conformance.mutants.values import Mutant

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.bodies import IMG2IMG_V2, picture
-from conformance.mutants.making import ABSENT, accepts, refuses
+from conformance.mutants.making import ABSENT, accepts
 from conformance.mutants.v2_making import (
     a_list,
     above,
@@ -22,6 +22,7 @@ from conformance.mutants.v2_making import (
     no_picture,
     null,
     number,
+    refuses,
     takes_model,
     text,
 )

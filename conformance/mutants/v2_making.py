@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, Final
 
 from conformance.bodies import IMG2IMG_V2, PROGRESS, TXT2IMG_V2
-from conformance.mutants.making import When, operations, tried_again, value_at
+from conformance.mutants.making import When, answers, looks, operations, tried_again, value_at
 from conformance.mutants.making import places as at
 from conformance.mutants.values import Answer, Mutant, Request, State, json_answer
 from conformance.predicates import type_name
@@ -50,6 +50,22 @@ def made_up(state: State) -> Answer:
     number = state.count("made up")
     task_id = f"00000000-0000-4000-8000-{number:012d}"
     return json_answer(200, {"code": 0, "msg": "", "data": {"task_id": task_id}})
+
+
+def refuses_when(
+    name: str, breaks: str, text: str, ops: str | Sequence[str], wanted: Callable[[Any], bool], **more: Any
+) -> Mutant:
+    """Refuses good bodies that fulfil a predicate; a bad one, or one without a key, gets the answer that it would."""
+
+    def change(state: State, request: Request, answer: Answer) -> Answer:
+        return coded(6) if isinstance(request.json, dict) and wanted(request.json) else answer
+
+    return answers(name, breaks, text, ops, change, when=is_accepted, **more)
+
+
+def refuses(name: str, breaks: str, text: str, ops: str | Sequence[str], path: str, good: Any, **more: Any) -> Mutant:
+    """Refuses a good value, or a good body that lacks an optional one (ABSENT)."""
+    return refuses_when(name, breaks, text, ops, looks(path, good), **more)
 
 
 def faults(

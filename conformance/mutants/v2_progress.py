@@ -45,8 +45,8 @@ def with_data(answer: Answer, **change: Any) -> Answer:
     return answer.with_json({**answer.json, "data": {**answer.json["data"], **change}})
 
 
-def _under_way(answer: Answer, progress: float = 0.9) -> Answer:
-    return with_data(answer, status=1, progress=progress, imgs=None, nsfw_detection_result=None, finish_time="")
+def _under_way(answer: Answer) -> Answer:
+    return with_data(answer, status=1, progress=1.0, imgs=None, nsfw_detection_result=None, finish_time="")
 
 
 _WORDS = ("TASK_STATUS_QUEUED", "TASK_STATUS_PROCESSING", "TASK_STATUS_SUCCEED", "TASK_STATUS_FAILED", "TIMEOUT")
@@ -61,7 +61,7 @@ def _goes_back(state: State, request: Request, answer: Answer) -> Answer:
     seen = state.count(f"going {_id(request)}")
     if seen > 3:
         return answer
-    return _under_way(answer, 0.0) if seen != 2 else with_data(_under_way(answer, 0.0), status=0)
+    return _under_way(answer) if seen != 2 else with_data(_under_way(answer), status=0)
 
 
 def _wakes_up(state: State, request: Request, answer: Answer) -> Answer:

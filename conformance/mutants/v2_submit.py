@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from conformance.bodies import IMG2IMG_V2, PROGRESS, TXT2IMG_V2
-from conformance.mutants.making import ABSENT, accepts, answers, both, looks, puts, refuses, statuses
+from conformance.mutants.making import ABSENT, accepts, answers, both, looks, puts, statuses
 from conformance.mutants.v2_making import (
     CALLS,
     V2,
@@ -22,6 +22,7 @@ from conformance.mutants.v2_making import (
     made_up,
     null,
     number,
+    refuses,
     text,
 )
 from conformance.mutants.values import Answer, Mutant, Request, State

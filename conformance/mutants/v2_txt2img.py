@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.bodies import TXT2IMG_V2
-from conformance.mutants.making import ABSENT, refuses
-from conformance.mutants.v2_making import V2, above, an_object, coded, faults, filled, known_v2_model, null
+from conformance.mutants.making import ABSENT
+from conformance.mutants.v2_making import V2, above, an_object, coded, faults, filled, known_v2_model, null, refuses
 from conformance.mutants.values import Answer, Mutant, Request, State
 
 
