@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance import sources
 from conformance.bodies import IMG2IMG, Body, Path, changed, without
-from conformance.checks.img2img_v3_refusals import READ_AS_PICTURE, refuse_all, wrong_types
+from conformance.checks.img2img_v3_refusals import READ_AS_PICTURE, refuse_all, uri_of_no_picture, wrong_types
 from conformance.client import Says
 from conformance.fields import Field, fields_of
 from conformance.pixels import degree, other
@@ -109,6 +109,7 @@ async def a_data_uri_is_refused(t: Trial) -> None:
     body, uri = await both(t), sources.data_uri(drawn(64, 64))
     cases = [(path, changed(body, path, uri)) for path in _PICTURES]
     await refuse_all(t, cases, may_accept=READ_AS_PICTURE)
+    await refuse_all(t, [(path, changed(body, path, uri_of_no_picture())) for path in _PICTURES])
 
 
 @area.check("V3-CONTROL-009")

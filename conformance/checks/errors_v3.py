@@ -13,12 +13,12 @@ from conformance.checks.img2img_v3_refusals import (
     answers_to_no_pictures,
 )
 from conformance.client import Key, Says
-from conformance.expect import absent, equals, header, json_body, one_of, status, status_between, typed
+from conformance.expect import absent, equals, header, json_body, one_of, present, status, status_between, typed
 from conformance.hostile import HOSTILE
-from conformance.predicates import has_type, task_id_v3
+from conformance.predicates import task_id_v3
 from conformance.registry import Area, Phase
 from conformance.trial import Trial
-from conformance.wire import Exchange
+from conformance.wire import MISSING, Exchange
 from openapi.document import Reading
 
 area = Area()
@@ -40,7 +40,7 @@ async def an_error_is_an_object_with_code_reason_and_message(t: Trial) -> None:
             answer,
             json_body("object"),
             header("content-type", r"(?i)application/json\s*(;.*)?", "Content-Type: application/json"),
-            typed("code", "integer"),
+            present("code"),
             typed("reason", "string"),
             typed("message", "string", filled=True),
         )
@@ -49,7 +49,7 @@ async def an_error_is_an_object_with_code_reason_and_message(t: Trial) -> None:
 @area.check("V3-ERROR-002", phase=Phase.LAST)
 async def the_code_is_the_http_status(t: Trial) -> None:
     for answer in await errors(t):
-        if has_type(answer.at("code"), ["integer"]):
+        if answer.at("code") is not MISSING:
             t.expect(answer, equals("code", answer.status))
 
 

@@ -163,6 +163,7 @@ async def a_data_uri_is_refused(t: Trial) -> None:
     uris = [sources.data_uri(sources.drawn(64, 64)), sources.data_uri(sources.drawn(64, 64, kind="JPEG"), "jpeg")]
     body = await t.img2img()
     await refuse_all(t, [(at, changed(body, at, uri)) for uri in uris], may_accept=READ_AS_PICTURE)
+    await refuse_all(t, [(at, changed(body, at, uri_of_no_picture()))])
 
 
 @area.check("V3-IMG2IMG-021")
@@ -218,6 +219,11 @@ def value_at(body: Body, path: Path) -> Any:
     for step in path:
         value = value[step]
     return value
+
+
+def uri_of_no_picture() -> str:
+    """A data URI that nobody may take: who reads its base64 part finds no picture."""
+    return sources.data_uri(sources.no_pictures()["base64 of a sentence"])
 
 
 async def answers_to_no_pictures(t: Trial) -> list[Exchange]:

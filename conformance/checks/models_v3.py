@@ -98,8 +98,8 @@ async def the_other_fields_have_their_types(t: Trial) -> None:
 async def the_name_for_requests(t: Trial) -> None:
     for page in await everything(t):
         for model in listing.models_of(page):
-            kind, name, told = kind_of(model), model.get("sd_name"), model.get("sd_name_in_api", MISSING)
-            if told is MISSING or kind not in ("checkpoint", "lora") or not isinstance(name, str):
+            kind, name, told = kind_of(model), model.get("sd_name"), model.get("sd_name_in_api")
+            if not isinstance(told, str) or kind not in ("checkpoint", "lora") or not isinstance(name, str):
                 continue
             wanted = name if kind == "checkpoint" else re.sub(ENDINGS + "$", "", name)
             if told != wanted:

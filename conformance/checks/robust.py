@@ -105,6 +105,7 @@ async def odd_letters_in_a_prompt_are_not_garbled(t: Trial) -> None:
             )
             _taken(t, answer)
             _judge_letters(t, answer, prompt)
+    await _judge_echo(t)
 
 
 _PROMPTS = {
@@ -112,6 +113,38 @@ _PROMPTS = {
     "symbols beyond the basic plane": "🙂 a circle 𝄞 👩\u200d🎨",
     "control characters": "a\tred\ncircle\u0001\u001b\u007f",
 }
+
+
+ECHOED = "circle červený красный 红色的圆 🙂\u0001\u001bfield meadow"
+"""All kinds between words that any server can repeat."""
+
+
+async def _judge_echo(t: Trial) -> None:
+    """A result may repeat the request; then it repeats the prompt as it was, control characters perhaps left out."""
+    body = await t.txt2img(prompt=ECHOED)
+    if not _taken(t, await t.ask(TXT2IMG, await t.session.free(TXT2IMG, body), purpose="a prompt of all odd letters")):
+        return
+    task = await t.finished(TXT2IMG, body, blame=t.requirement.id)
+    told = task.result.at("extra", "debug_info", "request_info")
+    if not isinstance(told, str):
+        return
+    try:
+        said = json.dumps(json.loads(told), ensure_ascii=False)
+    except ValueError:
+        said = told
+    first, *between, last = ECHOED.split()
+    if first in said and last not in said:
+        t.fail("the whole prompt in request_info", f"one that ends before {last!r}", task)
+    for word in between:
+        forms = [word.encode().decode("latin-1"), word.encode("ascii", "replace").decode(), "\ufffd"]
+        found = [form for form in forms if form in said and form.strip("?") and not word.isascii()]
+        found += [form for form in forms[1:2] if len(form) > MARKS and form in said]
+        if found and word not in said:
+            t.fail(f"{word!r} in request_info as it was sent", f"{found[0]!r}", task)
+
+
+MARKS = 2
+"""So many question marks in a row may mean something."""
 
 
 def _judge_letters(t: Trial, answer: Exchange, prompt: str) -> None:

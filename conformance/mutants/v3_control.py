@@ -210,6 +210,8 @@ MUTANTS = (
     ),
     _faults("data-uri-of-a-unit", "008", "A unit's data URI is a fault.", "controlnet.units[].image_base64", data_uri),
     _faults("data-uri-of-a-prompt", "008", "A prompt's data URI is a fault.", "ip_adapters[].image_base64", data_uri),
+    _unit("data-uri-unread", "008", "A unit's data URI is not read.", "image_base64", data_uri, a_picture),
+    _prompt("data-uri-unread", "008", "A prompt's data URI is not read.", "image_base64", data_uri, a_picture),
     _unit("of-no-base64", "009", "What is no base64 is a picture.", "image_base64", no_base64, a_picture),
     _unit("of-no-picture", "009", "Any base64 is a picture.", "image_base64", no_picture, a_picture),
     _prompt("of-no-base64", "009", "What is no base64 is a picture.", "image_base64", no_base64, a_picture),

@@ -225,6 +225,7 @@ MUTANTS = (
         a_picture,
     ),
     _faults("data-uri", "020", "A data URI is a fault.", "image_base64", data_uri),
+    _accepts("data-uri-unread", "020", "A data URI is taken, whatever is in it.", "image_base64", data_uri, a_picture),
     rewrites("i2i-assets-id", "V3-IMG2IMG-021", "image_assets_id may name the picture.", IMG2IMG, _assets),
     _faults(
         "lora-file",

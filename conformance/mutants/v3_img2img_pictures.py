@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 from conformance.bodies import IMG2IMG, RESULT
 from conformance.mutants.making import asked, made_by, places, put, puts, quietly, value_at
 from conformance.mutants.v3_pictures import repainted
 from conformance.mutants.values import Answer, Link, Mutant, Request, State
-from conformance.mutants.wanted import data_uri, decoded, number, opened
+from conformance.mutants.wanted import number, opened
 from conformance.wire import MISSING
 
 if TYPE_CHECKING:
@@ -110,29 +109,7 @@ def _between(least: float, most: float) -> Callable[[Any], bool]:
     return lambda strength: number(strength) and least <= strength <= most
 
 
-def _black(value: Any) -> Any:
-    """A black picture of the same size, as bare base64; what is none stays."""
-    import base64
-
-    from PIL import Image as PillowImage
-
-    source = opened(value.partition(",")[2])
-    if source is None:
-        return value
-    held = io.BytesIO()
-    PillowImage.new("RGB", source.size).save(held, "PNG")
-    return base64.b64encode(held.getvalue()).decode()
-
-
 MUTANTS = (
-    unheeded(
-        "i2i-data-uri-is-black",
-        "V3-IMG2IMG-020",
-        "A data URI is taken for a black picture.",
-        "image_base64",
-        _black,
-        when=lambda value: data_uri(value) and decoded(value.partition(",")[2]) is not None,
-    ),
     puts(
         "i2i-task-type-of-txt2img",
         "V3-IMG2IMG-022",
