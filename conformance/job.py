@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 MOST_SCRIPTS = 40
 """Violations that get a reproduction script in one run."""
+LIFE_EXAMPLES = 8
+"""Programs of submits, polls and downloads in any order, when input is made up."""
 SCRIPT_LIMITS = Limits(max_requests=1500, max_tasks=60, max_images=60, max_time_s=180.0)
 """What making and trying these may cost; beside the limits of the run."""
 ALL_SCRIPTS_S = 60.0
@@ -151,9 +153,11 @@ async def _explore(
     transport: httpx.AsyncBaseTransport | None,
 ) -> Cost:
     """Made-up calls after the checks; what they find turns the outcome of a chosen requirement red."""
+    from conformance.findings import settled
     from conformance.fuzz import explore
+    from conformance.machine import explore as life_explore
     from conformance.opening import opened
-    from conformance.runner import outcome_of
+    from conformance.pairs import explore as pairs_explore
 
     limits = job.limits.less(result.spent, result.took_s)
     if limits.max_requests == 0 or limits.max_time_s == 0:
@@ -161,14 +165,14 @@ async def _explore(
         return Cost()
     async with opened(job.target, document, limits=limits, log=result.log, transport=transport) as session:
         explored = await explore(session, seed=job.seed, examples=job.fuzz_examples)
-        for broken in explored.broken:
-            before = outcomes.get(broken.requirement)
-            if before is None or not before.verdict.green:
-                continue
-            after = outcome_of(rows[broken.requirement], broken, strict=job.target.strict)
-            if after.verdict.rank > before.verdict.rank:
-                outcomes[broken.requirement] = after
-                tell(CheckFinished(outcome=after))
+        fresh = session.afresh()
+        pairs = await pairs_explore(fresh, job.seed)
+        life = await life_explore(fresh, job.seed, LIFE_EXAMPLES)
+        before = dict(outcomes)
+        outcomes |= settled(before, (*explored.findings, *pairs, *life), rows, strict=job.target.strict)
+        for requirement, outcome in outcomes.items():
+            if outcome is not before[requirement]:
+                tell(CheckFinished(outcome=outcome))
         stopped = (f"made-up input ended early: {explored.stopped}",) if explored.stopped else ()
         for text in (*stopped, *explored.errors, *explored.notes):
             tell(Noted(text=text))

@@ -20,6 +20,7 @@ from conformance.errors import Broken, CheckEnd, NotApplicable, NotMeasured, Rou
 from conformance.events import CheckFinished, Event, Exchanged, Listener
 from conformance.ledger import Ledger
 from conformance.opening import opened
+from conformance.oracle import apply
 from conformance.registry import Check, Phase, Registry
 from conformance.session import Session
 from conformance.target import Target
@@ -92,6 +93,7 @@ async def run(
         if plan.again:
             await judge.again(session.afresh())
         judge.settle_blocked()
+        judge.hold_to_document(log, document)
     return Result(
         outcomes=judge.outcomes,
         log=log,
@@ -124,6 +126,7 @@ class _Judge:
         self._registry = registry
         self._session = session
         self._strict = session.target.strict
+        self._all_rows = rows
         self._rows = {row.id: row for row in rows}
         self._tell = tell
         self._waiting: dict[str, asyncio.Future[Outcome]] = {}
@@ -169,6 +172,13 @@ class _Judge:
             if outcome.verdict is Verdict.BLOCKED and other is not None and other.verdict.green:
                 message = f"{outcome.blocked_by} did not hold here, though its own check passed"
                 self._settle(replace(outcome, verdict=Verdict.UNTESTABLE, message=message))
+
+    def hold_to_document(self, log: WireLog, document: Document) -> None:
+        """What the document says of answers, and no check has seen: a look at every one of them."""
+        found = apply(self.outcomes, log, self._all_rows, document, self._strict)
+        for requirement, outcome in found.items():
+            if outcome is not self.outcomes[requirement]:
+                self._settle(outcome)
 
     async def _one(self, check: Check, gate: asyncio.Semaphore) -> None:
         # What a later phase decides cannot be waited for; the helpers that a check uses blame it all the same.

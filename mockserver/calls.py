@@ -192,10 +192,10 @@ def refusal_of(operation: Operation, problems: Sequence[Problem]) -> Refusal:
     if operation.version == "v2":
         code = V2Code.INVALID_JSON
         # A list of words that may be null too fails as a whole; a text in its place is a word that is not in the list.
-        strange_word = first.keyword == "enum" or (first.keyword == "anyOf" and first.value_repr.startswith('"'))
-        if strange_word and name == "sampler_name":
+        is_word = first.keyword == "enum" or (first.keyword == "anyOf" and first.value_repr.startswith('"'))
+        if is_word and name == "sampler_name":
             code = V2Code.SAMPLER_NOT_EXIST
-        elif out_of_range or strange_word:
+        elif out_of_range or first.keyword == "enum":
             code = V2Code.PARAM_RANGE_OUT_OF_LIMIT
         return Refusal(Reason.INVALID_REQUEST_BODY, shown, v2_code=code)
     if out_of_range and name in _SIZE_FIELDS:
