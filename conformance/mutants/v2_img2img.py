@@ -33,8 +33,8 @@ from conformance.wire import MISSING
 REFINER = {"checkpoint": "sd_xl_refiner_1.0.safetensors", "switch_at": 0.5}
 
 
-def _refuses(name: str, number: str, text: str, field: str, good: Any) -> Mutant:
-    return refuses(f"v2-img2img-refuses-{name}", f"V2-IMG2IMG-{number}", text, IMG2IMG_V2, field, good)
+def _refuses(name: str, number: str, text: str, field: str, good: Any, **more: Any) -> Mutant:
+    return refuses(f"v2-img2img-refuses-{name}", f"V2-IMG2IMG-{number}", text, IMG2IMG_V2, field, good, **more)
 
 
 def _accepts(name: str, number: str, text: str, field: str, bad: Any, good: Any, **more: Any) -> Mutant:
@@ -60,11 +60,12 @@ def _integer(value: Any) -> bool:
 
 
 def _one_checkpoint(state: State, request: Request) -> Request | Answer:
-    """The first checkpoint that a task was made with is the only one."""
+    """The first checkpoint that a task was made with is the only one, refiners apart."""
     if request.operation != IMG2IMG_V2 or not isinstance(request.json, dict):
         return request
     only, name = known_v2_model(state), request.json.get("model_name")
-    return coded(2, "no such model") if only and filled(name) and name != only else request
+    needs_another = an_object(request.json.get("sd_refiner"))
+    return coded(2, "no such model") if only and filled(name) and name != only and not needs_another else request
 
 
 def _other_case(name: Any) -> bool:
@@ -205,7 +206,7 @@ MUTANTS = (
         text="The first checkpoint that a task was made with is the only one.",
         request=_one_checkpoint,
     ),
-    _refuses("vaes", "014", "No VAE is known.", "sd_vae", filled),
+    _refuses("vaes", "014", "No VAE is known.", "sd_vae", filled, also=("V2-IMG2IMG-002",)),
     takes_model(
         "v2-img2img-takes-any-model",
         "V2-IMG2IMG-014",

@@ -15,11 +15,12 @@ def _refuses(name: str, number: str, text: str, field: str, good: Any, **more: A
 
 
 def _one_checkpoint(state: State, request: Request) -> Request | Answer:
-    """The first checkpoint that a task was made with is the only one."""
+    """The first checkpoint that a task was made with is the only one, refiners apart."""
     if request.operation != TXT2IMG_V2 or not isinstance(request.json, dict):
         return request
     only, name = known_v2_model(state), request.json.get("model_name")
-    return coded(2, "no such model") if only and filled(name) and name != only else request
+    needs_another = an_object(request.json.get("sd_refiner"))
+    return coded(2, "no such model") if only and filled(name) and name != only and not needs_another else request
 
 
 def _loras(*ops: str) -> Any:
@@ -124,7 +125,7 @@ MUTANTS = (
         text="The first checkpoint that was asked for is the only one.",
         request=_one_checkpoint,
     ),
-    _refuses("vaes", "015", "No VAE is known.", "sd_vae", filled),
+    _refuses("vaes", "015", "No VAE is known.", "sd_vae", filled, also=("V2-TXT2IMG-002",)),
     Mutant(
         name="v2-loras-refused", breaks="V2-TXT2IMG-016", text="A LoRA in a prompt is refused.", request=_loras(*V2)
     ),
