@@ -11,6 +11,7 @@ from conformance import timing
 from conformance.budget import Limits
 from conformance.errors import Unreachable
 from conformance.mutants.serving import in_process
+from conformance.registry import Phase
 from conformance.runner import Plan, run
 from conformance.target import Target
 from conformance.verdict import Outcome, Verdict
@@ -106,6 +107,14 @@ def relevant_ids(bench: Bench, mutant: Mutant) -> set[str]:
     other = {"V2-": "V3-", "V3-": "V2-"}.get(version, "none")
     found = {row.id for row in bench.rows if row.id in bench.registry and not row.id.startswith(other)}
     return found | {need for one in found for need in bench.registry[one].needs if need in bench.registry}
+
+
+def own_ids(bench: Bench, mutant: Mutant) -> set[str]:
+    """The broken requirement and what it needs: enough to see whether the mutant is killed, not whether alone."""
+    check = bench.registry[mutant.breaks]
+    if check.phase is Phase.LAST:  # it looks at what the others did
+        return relevant_ids(bench, mutant)
+    return {mutant.breaks} | {need for need in check.needs if need in bench.registry}
 
 
 def quick_ids(bench: Bench, mutant: Mutant) -> set[str]:

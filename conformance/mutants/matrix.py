@@ -21,13 +21,15 @@ import click
 
 from conformance import timing
 from conformance.mutants.catalogue import load_mutants
-from conformance.mutants.judging import Bench, Ruling, grade, outcomes, quick_ids, relevant_ids, ruling
+from conformance.mutants.judging import Bench, Ruling, grade, outcomes, own_ids, quick_ids, relevant_ids, ruling
 from conformance.mutants.table import Summary, markdown, record
 from conformance.mutants.upstreams import DEFAULT, NoUpstream, upstream
 from conformance.mutants.values import FAITHFUL, Mutant
 
-RENEWED_AFTER = 20
-"""Mutants that one server sees; then a fresh one takes over, for worlds and pictures pile up."""
+RENEWED_AFTER = {"own": 150, "area": 40, "all": 20}
+"""Mutants that one server sees, by scope; then a fresh one takes over, for worlds and pictures pile up."""
+SCOPES = {"own": own_ids, "area": quick_ids, "all": relevant_ids}
+"""Which requirements are judged of each mutant."""
 PAGE = Path("docs/conformance/mutants.md")
 
 
@@ -42,7 +44,7 @@ class Lot:
     names: tuple[str, ...]
     command: str
     control: str
-    quick: bool
+    scope: str
 
 
 def bench(control: str) -> Bench:
@@ -58,30 +60,31 @@ def _lot(lot: Lot) -> list[Ruling]:
     """In a process of its own: tries mutants one after the other."""
     catalogue = load_mutants()
     with upstream(lot.command) as url:
-        return asyncio.run(_try_all(bench(lot.control), [catalogue[name] for name in lot.names], url, lot.quick))
+        return asyncio.run(_try_all(bench(lot.control), [catalogue[name] for name in lot.names], url, lot.scope))
 
 
-async def _try_all(held: Bench, mutants: Sequence[Mutant], url: str, quick: bool) -> list[Ruling]:
+async def _try_all(held: Bench, mutants: Sequence[Mutant], url: str, scope: str) -> list[Ruling]:
     found: list[Ruling] = []
     sound: dict[bool, Mapping[str, int]] = {}
+    needed = {one for mutant in mutants if mutant.breaks in held.registry for one in SCOPES[scope](held, mutant)}
     for mutant in mutants:
         if mutant.breaks not in held.registry:
             found.append(Ruling(mutant=mutant.name, breaks=mutant.breaks, verdict="no check"))
             continue
         if mutant.strict not in sound:
-            faultless = await outcomes(held, FAITHFUL, url, strict=mutant.strict)
+            faultless = await outcomes(held, FAITHFUL, url, needed, strict=mutant.strict)
             sound[mutant.strict] = {name: grade(outcome) for name, outcome in faultless.items()}
-        ids = quick_ids(held, mutant) if quick else relevant_ids(held, mutant)
+        ids = SCOPES[scope](held, mutant)
         found.append(await ruling(held, mutant, url, sound[mutant.strict], ids))
     return found
 
 
-def _lots(names: Sequence[str], command: str, control: str, quick: bool, lanes: int) -> list[Lot]:
-    size = max(1, min(RENEWED_AFTER, -(-len(names) // lanes)))
+def _lots(names: Sequence[str], command: str, control: str, scope: str, lanes: int) -> list[Lot]:
+    size = max(1, min(RENEWED_AFTER[scope], -(-len(names) // lanes)))
     # Neighbours in the catalogue take a like time: every lot gets some of each family.
     count = -(-len(names) // size)
     return [
-        Lot(names=tuple(names[start::count]), command=command, control=control, quick=quick) for start in range(count)
+        Lot(names=tuple(names[start::count]), command=command, control=control, scope=scope) for start in range(count)
     ]
 
 
@@ -107,21 +110,39 @@ def judged(lots: Iterable[Lot], lanes: int, tell: Any = None) -> list[Ruling]:
 @click.option(
     "--only", multiple=True, metavar="NAME", help="This mutant, or those of a requirement or area; repeatable."
 )
-@click.option("--quick", is_flag=True, help="Only the area of the broken requirement, and what it needs.")
+@click.option(
+    "--scope",
+    type=click.Choice(list(SCOPES)),
+    default="all",
+    show_default=True,
+    help="What is judged of each mutant: the broken requirement, its area, or all that it can touch.",
+)
+@click.option("--quick", is_flag=True, help="The same as --scope area.")
+@click.option("--each", type=click.IntRange(1), metavar="N", help="At most N mutants of each requirement.")
 @click.option("--lanes", default=2, show_default=True, type=click.IntRange(1, 64), help="Servers side by side.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Where to write the rulings.")
 @click.option("--write", is_flag=True, help=f"Write {PAGE}.")
 def main(
-    command: str, control: str, only: tuple[str, ...], quick: bool, lanes: int, json_path: Path | None, write: bool
+    command: str,
+    control: str,
+    only: tuple[str, ...],
+    scope: str,
+    quick: bool,
+    each: int | None,
+    lanes: int,
+    json_path: Path | None,
+    write: bool,
 ) -> None:
     """Run every mutant against the suite and say which survived."""
     catalogue = load_mutants()
     names = [name for name, mutant in catalogue.items() if not only or _is_meant(mutant, only)]
+    if each:
+        names = _some(names, catalogue, each)
     if not names:
         raise click.UsageError("no such mutant")
     started_s = timing.now()
     try:
-        rulings = judged(_lots(names, command, control, quick, lanes), lanes, _tell)
+        rulings = judged(_lots(names, command, control, "area" if quick else scope, lanes), lanes, _tell)
     except NoUpstream as error:
         click.echo(str(error), err=True)
         sys.exit(3)
@@ -135,6 +156,18 @@ def main(
         PAGE.write_text(markdown(summary, catalogue), encoding="utf-8")
     click.echo(summary.words())
     sys.exit(1 if summary.survivors else 0)
+
+
+def _some(names: Sequence[str], catalogue: Mapping[str, Mutant], each: int) -> list[str]:
+    """The first few of each requirement."""
+    taken: dict[str, int] = {}
+    found: list[str] = []
+    for name in names:
+        breaks = catalogue[name].breaks
+        taken[breaks] = taken.get(breaks, 0) + 1
+        if taken[breaks] <= each:
+            found.append(name)
+    return found
 
 
 def _is_meant(mutant: Mutant, only: tuple[str, ...]) -> bool:

@@ -17,7 +17,9 @@ async def _kept(state: State, request: Request, answer: Answer) -> Answer:
     for entry in answer.json.get("images") or () if isinstance(answer.json, dict) else ():
         link = state.links.get(entry.get("image_url"))
         if link is not None and link.url not in files:
-            files[link.url] = await state.fetch(link.origin, None)
+            found = await state.fetch(link.origin, None)
+            if found.status == 200:
+                files[link.url] = found
     return answer
 
 
