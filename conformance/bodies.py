@@ -95,22 +95,27 @@ def img2img_v2(names: Names, **fields: Any) -> Body:
 
 def changed(body: Body, path: Path, value: Any) -> Body:
     """A copy with one value set; objects and list entries on the way must exist, the last key need not."""
-    found = copy.deepcopy(body)
-    holder: Any = found
-    for step in path[:-1]:
-        holder = holder[step]
+    copied, holder = _opened(body, path)
     holder[path[-1]] = value
-    return found
+    return copied
 
 
 def without(body: Body, path: Path) -> Body:
     """A copy that lacks one key."""
-    found = copy.deepcopy(body)
-    holder: Any = found
-    for step in path[:-1]:
-        holder = holder[step]
+    copied, holder = _opened(body, path)
     del holder[path[-1]]
-    return found
+    return copied
+
+
+def _opened(body: Body, path: Path) -> tuple[Body, Any]:
+    """A copy of a body, and its holder of the last key; what does not lie on the path is shared with the original."""
+    copied: Body = dict(body)
+    holder: Any = copied
+    for step in path[:-1]:
+        inner = holder[step]
+        holder[step] = list(inner) if isinstance(inner, list) else dict(inner)
+        holder = holder[step]
+    return copied, holder
 
 
 @cache

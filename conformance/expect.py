@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.predicates import judge
-from conformance.wire import Exchange
+from conformance.wire import MISSING, Exchange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,10 @@ class Claim:
         """Whether it holds, and what was found instead."""
         if exchange.status is None:
             return False, exchange.brief()
-        holds, found = judge({"status": exchange.status, "headers": exchange.headers, "body": exchange.body}, self.data)
+        value = exchange.json
+        parsed = (None, False) if value is MISSING else (value, True)
+        answer = {"status": exchange.status, "headers": exchange.headers, "body": exchange.body, "parsed": parsed}
+        holds, found = judge(answer, self.data)
         return bool(holds), str(found)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 
 from conformance.budget import Cost
@@ -80,6 +81,7 @@ class Ledger:
             self._current.reset(token)
 
 
+@lru_cache(maxsize=8192)
 def short(name: str) -> str:
     """A shared thing's name of bounded length; the whole one holds bodies."""
     head = " ".join(name.split(" ", 2)[:2])[:40]

@@ -13,7 +13,10 @@ from typing import Any
 
 
 def parsed(answer: Mapping[str, Any]) -> tuple[Any, bool]:
-    """The body as JSON, and whether it is JSON."""
+    """The body as JSON, and whether it is JSON; whoever has parsed it already says so in `parsed`."""
+    if "parsed" in answer:
+        value, is_json = answer["parsed"]
+        return value, is_json
     try:
         return json.loads(answer["body"]), True
     except (ValueError, RecursionError):
