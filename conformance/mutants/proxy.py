@@ -34,6 +34,7 @@ UPSTREAM_S = 60.0
 """How long the upstream may take; a client's own patience ends sooner."""
 LINKS, HOOKS = "/~links/", "/~hooks/"
 """Routes of the proxy's own; no contract has them."""
+_HOOKED = re.compile(r"https?://[^/\s?#]")
 _OUR_HOOK = re.compile(rb"https?://[^/\s\"]+(/~hooks/\d+)")
 
 
@@ -222,7 +223,8 @@ class Proxy:
         holder = found
         for step in ("extra", "webhook"):
             holder = holder.get(step) if isinstance(holder, dict) else None
-        if not isinstance(holder, dict) or not str(holder.get("url", "")).startswith("http"):
+        # What is no URL must stay none, so that the upstream refuses it.
+        if not isinstance(holder, dict) or not _HOOKED.match(str(holder.get("url", ""))):
             return request
         url = f"{self.hooks_at or here}{HOOKS}{len(self._hooks)}"
         self._hooks[urlsplit(url).path] = Hook(origin=holder["url"], url=url, body=request.json)
