@@ -110,6 +110,13 @@ def odd_values(free: Body) -> Iterator[tuple[str, bytes]]:
     for index, number in enumerate(numbers):
         for name in (fields[index % 4], fields[(index + 2) % 4 + 1]):
             yield f"{number[:24]} as {name}", _with(free, name, number)
+    for name, token in {
+        "loras": '[null, {"model_name": null, "strength": null}]',
+        "embeddings": "[null, [], 1]",
+        "hires_fix": '{"target_width": null, "target_height": {}, "strength": []}',
+        "refiner": '{"switch_at": null}',
+    }.items():
+        yield f"{token} as {name}", _with(free, name, token)
     whole = text[:-1]
     yield "the key request twice", f'{whole}, "request": {json.dumps(free["request"])}}}'.encode()
     yield "the key request twice, empty at last", f'{whole}, "request": {{}}}}'.encode()

@@ -94,18 +94,26 @@ def cursor_after(page: Exchange) -> object:
     return page.at("pagination", "next_cursor")
 
 
-async def page(t: Trial, *query: tuple[str, str], says: Says = Says.VALID, blame: str = "V3-MODEL-001") -> Exchange:
+async def page(t: Trial, *query: tuple[str, str], says: Says = Says.VALID, blame: str = "") -> Exchange:
     """A page with a list of models.
 
     Args:
-        blame: what is broken when it is none.
+        blame: what is broken when it is none; "": what a list call needs, or the limit where that is in the way.
     """
     answer = await raw(t, *query, says=says)
     if answer.status != 200:
         words = "&".join(f"{name}={value}" for name, value in query) or "no parameters"
-        t.fail(f"status 200 for {words}", answer.brief(), answer, blame=blame)
+        t.fail(f"status 200 for {words}", answer.brief(), answer, blame=blame or await _blame(t, query, answer))
     t.expect(answer, typed("models", "array"), blame="V3-MODEL-001")
     return answer
+
+
+async def _blame(t: Trial, query: Query, answer: Exchange) -> str:
+    """The limit is at fault when it is refused, and a call without parameters is not."""
+    limited = any(name == "pagination.limit" for name, _ in query)
+    if limited and answer.status is not None and 400 <= answer.status <= 499 and (await raw(t)).status == 200:
+        return "V3-MODEL-013"
+    return "V3-MODEL-001"
 
 
 async def raw(t: Trial, *query: tuple[str, str], says: Says = Says.VALID) -> Exchange:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -114,7 +114,7 @@ async def a_broken_form_has_its_reason(t: Trial) -> None:
 
 def _broken_forms(body: Body) -> Iterator[tuple[Path, Body]]:
     """Where a form is broken, and the body with that."""
-    for name, value in _BROKEN.items():
+    for name, value in _BROKEN:
         yield ("request", name), changed(body, ("request", name), value)
     for value in _NO_REQUESTS:
         yield ("request",), changed(body, ("request",), value)
@@ -123,18 +123,25 @@ def _broken_forms(body: Body) -> Iterator[tuple[Path, Body]]:
 
 
 _NO_REQUESTS: tuple[object, ...] = (None, [], "text")
-_BROKEN: Mapping[str, object] = {
-    "model_name": 7,
-    "prompt": "",
-    "width": 64,
-    "height": 4096,
-    "image_num": 0,
-    "steps": "20",
-    "guidance_scale": 31,
-    "sampler_name": "no sampler",
-    "seed": -2,
-    "loras": {},
-}
+_BROKEN: tuple[tuple[str, object], ...] = (
+    ("model_name", 7),
+    ("prompt", ""),
+    ("prompt", "x" * 1025),
+    ("negative_prompt", "x" * 1025),
+    ("width", 64),
+    ("width", 4096),
+    ("height", 64),
+    ("height", 4096),
+    ("image_num", 0),
+    ("image_num", 9),
+    ("steps", "20"),
+    ("steps", 101),
+    ("guidance_scale", 31),
+    ("sampler_name", "no sampler"),
+    ("seed", -2),
+    ("clip_skip", 13),
+    ("loras", {}),
+)
 
 
 @area.check("V3-ERROR-006")

@@ -295,7 +295,7 @@ async def a_cursor_may_be_made_up_from_an_offset(t: Trial) -> None:
         answer = await listing.raw(t, *query)
         t.expect(answer, status(200), typed("models", "array"))
         wanted, found = first[offset : offset + SMALL], [name_of(model) for model in listing.models_of(answer)]
-        if found != wanted:
+        if found[: len(wanted)] != wanted:  # how many there are is a matter of the limit
             t.fail(f"models from offset {offset}: {', '.join(wanted)}", ", ".join(found) or "none", answer)
 
 

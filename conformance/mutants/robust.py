@@ -81,7 +81,7 @@ def _odd_constant(request: Request) -> bool:
 
 def _task_id(request: Request) -> bytes:
     found = re.search(r"(?:^|&)task_id=([^&]*)", request.query)
-    return unquote_to_bytes(found[1].replace("+", " ")) if found else b"-"
+    return unquote_to_bytes(found[1].replace("+", " ")) if found else b"0" * 32
 
 
 def _no_uuid(request: Request) -> bool:
@@ -148,7 +148,6 @@ MUTANTS = (
         "A strange task id of progress is a fault.",
         PROGRESS,
         lambda request: _long_id(request) or _no_uuid(request),
-        also=("V2-PROGRESS-004",),
     ),
     _faults("loras-of-null-are-a-fault", "001", "A null among LoRAs is a fault.", V3, "loras[]", None),
     _faults(

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.bodies import IMG2IMG, MODELS, RESULT, TXT2IMG
-from conformance.mutants.making import ABSENT, V3, answers, fault, looks, places, put
+from conformance.mutants.making import ABSENT, V3, answers, asked, fault, looks, places, put, value_at
 from conformance.mutants.values import Answer, Mutant, Request, State, json_answer
 from conformance.mutants.wanted import (
     MEGABYTE,
     MOST_PIXELS,
     above,
     below,
+    filled,
     longer,
     no_base64,
     no_picture,
@@ -67,6 +68,13 @@ def _no_json(state: State, request: Request, answer: Answer) -> bool:
 
 def _too_large(state: State, request: Request, answer: Answer) -> bool:
     return answer.status == 400 and request.length > 10 * MEGABYTE * 4 / 3
+
+
+def _strange_checkpoint(state: State, request: Request, answer: Answer) -> bool:
+    """Whether a body with a checkpoint that no accepted body named is refused."""
+    names = {asked(task, "request.model_name") for task in state.tasks.values()}
+    found = [value_at(place) for place in places(request.json, "request.model_name")]
+    return answer.status in (400, 404) and bool(names) and bool(found) and filled(found[0]) and found[0] not in names
 
 
 def _html(answer: Answer) -> Answer:
@@ -162,14 +170,32 @@ MUTANTS = (
     _sets("codes-of-keys-are-401", "002", "code of a 403 is 401.", "code", 401, when=_of(403)),
     _sets("codes-are-grpc", "002", "code is a number of gRPC.", "code", 3, MODELS, when=_of(400)),
     _sets(
-        "reasons-in-small-letters",
+        "reasons-of-lists-in-small-letters",
         "003",
-        "reason is in small letters.",
+        "reason of a model list is in small letters.",
         "reason",
         str.lower,
-        also=("V3-ERROR-005", "V3-ERROR-006"),
+        MODELS,
+        when=_of(400),
     ),
-    _sets("reasons-of-keys-made-up", "003", "reason of a 403 is on no list.", "reason", "KEY_IS_BAD", when=_of(403)),
+    _sets(
+        "unknown-checkpoints-have-their-own",
+        "003",
+        "An unknown checkpoint has the reason MODEL_NOT_FOUND.",
+        "reason",
+        "MODEL_NOT_FOUND",
+        V3,
+        when=_strange_checkpoint,
+    ),
+    _sets(
+        "reasons-of-keys-made-up",
+        "003",
+        "reason of a 403 is on no list.",
+        "reason",
+        "KEY_IS_BAD",
+        when=_of(403),
+        also=("V3-AUTH-004",),
+    ),
     _sets(
         "reasons-of-lists-made-up",
         "003",
@@ -186,6 +212,7 @@ MUTANTS = (
         "reason",
         "TASK_NOT_FOUND",
         when=_of(403),
+        also=("V3-AUTH-004",),
     ),
     _sets("metadata-is-a-list", "004", "metadata is a list.", "metadata", [], V3),
     _sets("metadata-is-null", "004", "metadata is null.", "metadata", None, RESULT),
@@ -283,14 +310,7 @@ MUTANTS = (
         "Another method on a submit has status 501.",
         _method(lambda one: one.with_status(501), "/v3/async/txt2img", "/v3/async/img2img"),
     ),
-    answers(
-        "errors-name-a-task",
-        "V3-ERROR-009",
-        "A refused submit names a task.",
-        V3,
-        _holding_an_id,
-        when=_error,
-    ),
+    answers("errors-name-a-task", "V3-ERROR-009", "A refused submit names a task.", V3, _holding_an_id, when=_error),
     answers(
         "errors-name-a-task-in-data",
         "V3-ERROR-009",

@@ -153,7 +153,7 @@ def _one_type(place: int) -> Callable[[Pairs], Pairs]:
 
 
 def _not(value: str) -> str:
-    return {"true": "false", "false": "true"}.get(value, value)
+    return {"true": "false", "false": "true", "1": "0", "0": "1", "True": "False", "False": "True"}.get(value, value)
 
 
 def _own_cursors(name: str, words: str, offset: Callable[[int], int]) -> Mutant:
@@ -184,7 +184,11 @@ def _own_cursors(name: str, words: str, offset: Callable[[int], int]) -> Mutant:
 
 
 def _plus_one(value: str) -> str:
-    return str(int(value) + 1) if value.isdigit() and 0 < int(value) < 100 else value
+    return str(int(value) + 1) if _in_range(value) and value != "100" else value
+
+
+def _in_range(limit: str) -> bool:
+    return limit.isdigit() and 0 < int(limit) <= 100
 
 
 def _alias(status: int | None = None) -> Any:
@@ -235,7 +239,7 @@ MUTANTS = (
         "inpainting-false-excludes",
         "010",
         "filter.is_inpainting false lists no model for inpainting.",
-        _drop(lambda model: "inpaint" in str(model.get("sd_name")).lower(), _value(INPAINTING, "false")),
+        _drop(lambda model: "inpaint" in str(model.get("sd_name")).lower(), _value(INPAINTING, "false", "0")),
     ),
     _reads("sdxl-1-is-false", "011", "1 in the query is false.", SDXL, lambda old: "false" if old == "1" else old),
     _reads("sdxl-true-is-false", "011", "True is false.", SDXL, lambda old: "false" if old == "True" else old),
@@ -265,14 +269,14 @@ MUTANTS = (
         _drop(lambda model: True, lambda request: (request.param(QUERY) or "").endswith((".safetensors", ".pt"))),
     ),
     _reads("query-begins-only", "012", "Only the first three letters count.", QUERY, lambda old: old[:3]),
-    _ignores("limit-ignored", "013", "pagination.limit is ignored.", LIMIT),
+    _reads("limit-ignored", "013", "pagination.limit is ignored.", LIMIT, lambda old: "100" if _in_range(old) else old),
     _reads("limit-one-more", "013", "A page holds one model more than asked for.", LIMIT, _plus_one),
     _reads(
         "limit-at-least-10",
         "013",
         "A page holds ten models at least.",
         LIMIT,
-        lambda old: "10" if old.isdigit() and 0 < int(old) < 10 else old,
+        lambda old: "10" if _in_range(old) and int(old) < 10 else old,
     ),
     _answers_to(
         "limit-100-refused",
