@@ -140,16 +140,16 @@ def main(
         names = _some(names, catalogue, each)
     if not names:
         raise click.UsageError("no such mutant")
-    started_s = timing.now()
+    started_s, chosen = timing.now(), "area" if quick else scope
     try:
-        rulings = judged(_lots(names, command, control, "area" if quick else scope, lanes), lanes, _tell)
+        rulings = judged(_lots(names, command, control, chosen, lanes), lanes, _tell)
     except NoUpstream as error:
         click.echo(str(error), err=True)
         sys.exit(3)
     order = {name: place for place, name in enumerate(names)}
     rulings.sort(key=lambda one: order[one.mutant])
     held = bench(control)
-    summary = Summary.of(held, catalogue, rulings, command, timing.now() - started_s)
+    summary = Summary.of(held, catalogue, rulings, command, timing.now() - started_s, chosen)
     if json_path:
         json_path.write_text(json.dumps(record(summary, catalogue), indent=1, ensure_ascii=False) + "\n")
     if write:

@@ -9,6 +9,7 @@ from typing import Any
 from conformance.mutants.judging import Bench, Ruling
 from conformance.mutants.values import Mutant
 
+_SCOPES = {"own": " (only the broken requirement was judged)", "area": " in its area", "all": ""}
 MUSTS = ("MUST", "MUST NOT")
 
 
@@ -27,10 +28,17 @@ class Summary:
     untested_others: tuple[str, ...]
     command: str
     took_s: float
+    scope: str = "all"
 
     @classmethod
     def of(
-        cls, bench: Bench, catalogue: Mapping[str, Mutant], rulings: Sequence[Ruling], command: str, took_s: float
+        cls,
+        bench: Bench,
+        catalogue: Mapping[str, Mutant],
+        rulings: Sequence[Ruling],
+        command: str,
+        took_s: float,
+        scope: str = "all",
     ) -> Summary:
         """Of rulings.
 
@@ -46,6 +54,7 @@ class Summary:
             untested_others=tuple(row.id for row in untested if row.keyword not in MUSTS),
             command=command,
             took_s=took_s,
+            scope=scope,
         )
 
     @property
@@ -60,7 +69,7 @@ class Summary:
         return (
             f"{len(killed)} of {total} mutants killed ({_share(len(killed), total)}), "
             f"{sum(one.alone for one in killed)} of them ({_share(sum(one.alone for one in killed), len(killed))}) "
-            f"with nothing else red; {self.took_s:.0f} s.\n"
+            f"with nothing else red{_SCOPES[self.scope]}; {self.took_s:.0f} s.\n"
             f"{len({one.breaks for one in self.rulings})} requirements tried, "
             f"{len(self.untested_musts)} MUST and {len(self.untested_others)} other requirements have no mutant."
         )
