@@ -9,6 +9,7 @@ import asyncio
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import httpx
 
@@ -116,6 +117,12 @@ def outcome_of(row: Requirement, broken: Broken, *, strict: bool) -> Outcome:
         exchanges=broken.exchanges,
         claims=tuple((number, claim.data) for number, claim in broken.claims),
     )
+
+
+def site_of(end: BaseException) -> str:
+    """Where a check was when it ended: module and line of its last step below `checks`, "" outside of checks."""
+    steps = [step for step in traceback.extract_tb(end.__traceback__) if Path(step.filename).parent.name == "checks"]
+    return f"{Path(steps[-1].filename).stem}:{steps[-1].lineno}" if steps else ""
 
 
 class _Judge:
@@ -228,7 +235,7 @@ class _Judge:
                 await check.run(trial)
             outcome = self._held(row, trial)
         except CheckEnd as end:
-            outcome = self._ended(row, end)
+            outcome = replace(self._ended(row, end), site=site_of(end))
         except Unreachable:
             raise
         except Exception as error:  # whatever else a check raises is a mistake of ours, and no word on the target

@@ -58,6 +58,7 @@ class Outcome:
         exchanges: numbers in the wire log, in the order they were sent.
         claims: what the last exchanges should have fulfilled, as data (`conformance.predicates`); empty when the
             violation is no matter of single answers.
+        site: module and line of the assertion that did not hold, such as `links_v3:57`; "" for none.
         first: the red outcome of the first try, for UNSTABLE.
         took_s: wall time.
     """
@@ -72,5 +73,6 @@ class Outcome:
     branches: tuple[str, ...] = ()
     exchanges: tuple[int, ...] = ()
     claims: tuple[tuple[int, dict[str, object]], ...] = ()
+    site: str = field(default="", compare=False)
     first: Outcome | None = None
     took_s: float = field(default=0.0, compare=False)
