@@ -45,6 +45,8 @@ SHORT_DEADLINE_S = 5.0
 """Real seconds for further tasks once one did not end at all."""
 CLOSE_LOOKS, CLOSE_FIRST_LOOKS, CLOSE_STEP_S = 60, 10, 0.1
 """How often a watched task is looked at, and how far a virtual clock is moved between two looks while it is at work."""
+NAMES, NAME_PAGES = 100, 5
+"""How many models of a kind are looked at for names, and on how many pages."""
 RATE_LIMIT_WAITS = 3
 
 
@@ -99,14 +101,22 @@ class Session:
     async def _ask_names(self) -> Names:
         found: list[dict[str, Any]] = []
         for kind in ("checkpoint", "lora", "vae", "textualinversion"):
-            answer = await self.client.call(
-                "listModels",
-                params={"filter.types": kind, "pagination.limit": "100"},
-                purpose=f"names of the kind {kind}",
-            )
-            listed = answer.at("models")
-            found += [model for model in listed if isinstance(model, dict)] if isinstance(listed, list) else []
+            found += await self._listed(kind)
         return names_from(found, self.target.names)
+
+    async def _listed(self, kind: str) -> list[dict[str, Any]]:
+        """The first hundred models of a kind, or so; a server may put fewer on a page than it was asked for."""
+        found: list[dict[str, Any]] = []
+        cursor: object = ""
+        for _ in range(NAME_PAGES):
+            asked = {"filter.types": kind, "pagination.limit": str(NAMES)}
+            after = {"pagination.cursor": cursor} if isinstance(cursor, str) and cursor else {}
+            answer = await self.client.call("listModels", params=asked | after, purpose=f"names of the kind {kind}")
+            listed, cursor = answer.at("models"), answer.at("pagination", "next_cursor")
+            found += [model for model in listed if isinstance(model, dict)] if isinstance(listed, list) else []
+            if len(found) >= NAMES or not isinstance(cursor, str) or not cursor:
+                break
+        return found
 
     # Submits ----------------------------------------------------------------------------------------------------------
 
@@ -433,7 +443,10 @@ class Session:
         download = await self.fetch(entry["image_url"])
         seen = (*task.numbers, download.number)
         if download.status != 200:
-            raise Broken("V2-IMAGE-001" if task.v2 else "V3-LINK-001", "status 200", download.brief(), seen)
+            blame = "V2-IMAGE-001" if task.v2 else "V3-LINK-001"
+            if task.v2 and not entry["image_url"].startswith(("http://", "https://")):
+                blame = "V2-PROGRESS-007"  # no link at all
+            raise Broken(blame, "status 200", download.brief(), seen)
         try:
             image = decoded(download.body)
         except (OSError, ValueError, SyntaxError) as error:
