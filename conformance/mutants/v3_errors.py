@@ -297,7 +297,9 @@ MUTANTS = (
         "Another method is answered with status 200.",
         _method(lambda one: json_answer(200, {})),
     ),
-    _elsewhere("delete-is-a-fault", "008", "Another method is a fault.", _method(lambda one: fault())),
+    _elsewhere(
+        "delete-is-a-fault", "008", "Another method is a fault.", _method(lambda one: fault()), also=("ROBUST-001",)
+    ),
     _elsewhere(
         "delete-of-results-is-done",
         "008",
@@ -309,6 +311,7 @@ MUTANTS = (
         "008",
         "Another method on a submit has status 501.",
         _method(lambda one: one.with_status(501), "/v3/async/txt2img", "/v3/async/img2img"),
+        also=("ROBUST-001",),
     ),
     answers("errors-name-a-task", "V3-ERROR-009", "A refused submit names a task.", V3, _holding_an_id, when=_error),
     answers(
