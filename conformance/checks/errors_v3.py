@@ -183,13 +183,13 @@ async def another_method_is_refused(t: Trial) -> None:
             t.expect(answer, status_between(400, 499))
 
 
-@area.check("V3-ERROR-010", needs=("V3-IMG2IMG-016",))
+@area.check("V3-ERROR-010", needs=("V3-IMG2IMG-001", "V3-IMG2IMG-016"))
 async def what_is_no_picture_has_its_reason(t: Trial) -> None:
     for answer in await answers_to_no_pictures(t):
         judge_reason(t, answer, ("INVALID_IMAGE_FORMAT", "INVALID_REQUEST_BODY"), blame="V3-IMG2IMG-016")
 
 
-@area.check("V3-ERROR-011", needs=("V3-IMG2IMG-017", "V3-IMG2IMG-018"))
+@area.check("V3-ERROR-011", needs=("V3-IMG2IMG-001", "V3-IMG2IMG-017", "V3-IMG2IMG-018"))
 async def too_large_a_picture_has_its_reason(t: Trial) -> None:
     judge_reason(t, await answer_to_large_file(t), ("IMAGE_FILE_EXCEEDS_MAX_SIZE",), blame="V3-IMG2IMG-017")
     for answer in await answers_to_many_pixels(t):
