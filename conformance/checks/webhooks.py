@@ -107,6 +107,8 @@ async def a_payload_has_the_form_of_a_result(t: Trial) -> None:
         for place, seen in wrong.items():
             if place not in usual:
                 t.fail("a payload in the form of a result", f"{'.'.join(map(str, place[0]))}: {seen}", task)
+        if _lacks_pictures(told, event):
+            t.fail("images as an array in the payload, as in the result", event.brief(), task)
         for place, seen in _problems(t.document, at(event), Reading.DOCUMENTED).items():
             if place not in usual:
                 t.tolerated(f"in the payload, {'.'.join(map(str, place[0]))}: {seen}", task)
@@ -122,9 +124,16 @@ async def a_payload_agrees_with_the_result(t: Trial) -> None:
                 raise Broken("WEBHOOK-005", f"{'.'.join(path)} in the payload", event.brief(), task.numbers)
             if _text(came) != _text(asked):
                 t.fail(f"{'.'.join(path)} as in the result, {asked!r}", f"{came!r} in the event", task)
+        if _lacks_pictures(told, event):
+            raise Broken("WEBHOOK-005", "images as an array in the payload", event.brief(), task.numbers)
         number, wanted = len(webhooks.pictures(told, event)), len(links(task.result, v2=False))
         if number != wanted:
             t.fail(f"{wanted} pictures, as in the result", f"{number} in the event", task)
+
+
+def _lacks_pictures(told: Told, event: Attempt) -> bool:
+    """Whether a payload has no place for pictures, though the result has."""
+    return at(event, "images") is MISSING and isinstance(_task(told).result.at("images"), list)
 
 
 @area.check("WEBHOOK-007")

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from conformance.bodies import MODELS
-from conformance.mutants.allowed import Variation, plain, requested, walked
+from conformance.mutants.allowed import Variation, plain, requested
 from conformance.mutants.making import ABSENT, places, put, value_at
 from conformance.mutants.values import Answer, Mutant, Request, State
 from conformance.wire import MISSING
@@ -52,7 +52,7 @@ class _Ids:
     def out(self, data: bytes) -> bytes:
         found = data.decode("utf-8", "surrogateescape")
         for inner, outer in self._outer.items():
-            found = found.replace(inner, outer)
+            found = found.replace(f'"{inner}"', f'"{outer}"')  # not inside links
         return found.encode("utf-8", "surrogateescape")
 
 
@@ -94,8 +94,8 @@ def _numbers(rng: random.Random) -> Rename:
 
 _SWAPS = str.maketrans("bdhmiuglqykvBDHMIUGLQYKV0156", "dbmhuilgyqvkDBMHUILGYQVK1065")
 """Letters of file endings stay, and texts that a query looks for are found in the new names like in the old ones."""
-_FIELDS = ("model_name", "sd_vae", "sd_name", "sd_name_in_api", "name")
-_KEPT = re.compile(r"^(control_|t2i|ip-adapter|RealESRGAN|R-ESRGAN|Latent|Default|automatic)", re.IGNORECASE)
+_FIELDS = ("model_name", "sd_vae", "model")
+"""Of a request, and of its echo."""
 
 
 def swapped(name: str) -> str:
@@ -104,20 +104,16 @@ def swapped(name: str) -> str:
 
 
 def _in_body(body: Any) -> Any:
-    """Names of models in a request: everywhere but in control units, whose words no list has."""
-
-    def change(held: dict[str, Any]) -> dict[str, Any]:
-        if "preprocessor" in held or "input_image" in held or ("image_base64" in held and "model_name" not in held):
-            return held
-        for field in ("model_name", "sd_vae"):
-            if isinstance(held.get(field), str):
-                held[field] = swapped(held[field])
-        prompt = held.get("prompt")
-        if isinstance(prompt, str) and "<lora:" in prompt:
-            held["prompt"] = re.sub(r"<lora:([^:>]+)", lambda found: f"<lora:{swapped(found[1])}", prompt)
-        return held
-
-    return walked(body, change)
+    """Names of models in a request, but for those of control units, which are no models of the list."""
+    for holder in (body, body.get("request")):
+        for path in (*_FIELDS, "loras[].model_name", "embeddings[].model_name"):
+            for place in list(places(holder, path)):
+                if isinstance(value_at(place), str):
+                    put(place, swapped)
+        for place in list(places(holder, "prompt")):
+            if isinstance(value_at(place), str):
+                put(place, lambda prompt: re.sub(r"(?<=<lora:)[^:>]+", lambda found: swapped(found[0]), prompt))
+    return body
 
 
 def _renames(rng: random.Random) -> Mutant:
@@ -146,20 +142,24 @@ def _renames(rng: random.Random) -> Mutant:
 
 
 def _fewer(rng: random.Random) -> Mutant:
-    """Only the first page of each list, short, and nothing behind it."""
+    """A few models of each kind and family, drawn once, on one page."""
+    kept: dict[str, bool] = {}
+    numbers: dict[tuple[Any, ...], int] = {}
+
+    def stays(model: dict[str, Any]) -> bool:
+        name = str(model.get("sd_name"))
+        if name not in kept:
+            kind = (str(model.get("type")), bool(model.get("is_sdxl")))
+            numbers[kind] = numbers.get(kind, 0) + 1
+            # Two of each remain, for else there would be less to ask for.
+            kept[name] = numbers[kind] <= 2 or rng.random() < 0.3
+        return kept[name]
 
     def answer(state: State, request: Request, answer: Answer) -> Answer:
         body = answer.fresh()
         if answer.status != 200 or not isinstance(body, dict) or not isinstance(body.get("models"), list):
             return answer
-        kept = [model for model in body["models"] if isinstance(model, dict) and _stays(model)]
-        return answer.with_json(body | {"models": kept})
-
-    drawn = rng.randrange(3)
-
-    def _stays(model: dict[str, Any]) -> bool:
-        kind = model.get("type", {}).get("name") if isinstance(model.get("type"), dict) else None
-        return kind in (("checkpoint", "vae", "lora"), ("checkpoint",), ("checkpoint", "textualinversion"))[drawn]
+        return answer.with_json(body | {"models": [model for model in body["models"] if stays(model)]})
 
     return plain(answer=answer, ops=(MODELS,))
 
@@ -206,7 +206,7 @@ VARIATIONS = (
     Variation(name="ids-of-letters", text="Task ids are 22 letters.", make=_renumbers(_letters), tolerated=True),
     Variation(name="ids-of-digits", text="Task ids are decimal numbers.", make=_renumbers(_numbers), tolerated=True),
     Variation(name="models-renamed", text="The models have other names.", make=_renames),
-    Variation(name="models-fewer", text="There are fewer kinds of models.", make=_fewer),
+    Variation(name="models-fewer", text="There are fewer models.", make=_fewer),
     Variation(
         name="models-short", text="Models of the list have only the keys that they must have.", make=_short_models
     ),

@@ -83,15 +83,20 @@ def _shuffles(rng: random.Random) -> Mutant:
     return plain(answer=answer, event=event, sees_webhooks=True)
 
 
+WAITING_S = 20.0
+"""Of the server's clock: a task waits no longer, whether or not anybody asks for it."""
+
+
 def _waits(polls: int) -> Any:
-    """The first polls of each task show it in the queue."""
+    """The first polls of each task show it in the queue; one whose event is awaited ends when it does."""
 
     def answer(state: State, request: Request, answer: Answer) -> Answer:
-        if answer.status != 200 or not request.param("task_id"):
+        task = state.task_of(request)
+        if answer.status != 200 or task is None or value_in(task.sent.json, "extra.webhook") is not ABSENT:
+            return answer
+        if state.count(f"polls of {request.param('task_id')}") > polls or state.now_s() - task.at_s > WAITING_S:
             return answer
         body = answer.fresh()
-        if state.count(f"polls of {request.param('task_id')}") > polls or not isinstance(body, dict):
-            return answer
         if body.get("task", {}).get("status") == "TASK_STATUS_QUEUED":
             return answer
         body["task"] |= {"status": "TASK_STATUS_QUEUED", "reason": "", "eta": 0, "progress_percent": 0}
@@ -100,6 +105,12 @@ def _waits(polls: int) -> Any:
         return answer.with_json(body)
 
     return answer
+
+
+def value_in(body: Any, path: str) -> Any:
+    """What stands at a path; ABSENT when nothing does."""
+    found = [value_at(place) for place in places(body, path)]
+    return found[0] if found else ABSENT
 
 
 def _other_word(word: str) -> Any:

@@ -27,6 +27,11 @@ def _not_well(state: State, request: Request, answer: Answer) -> bool:
     return code_of(answer) == 0 and not succeeded(state, request, answer)
 
 
+def _of_form(state: State, request: Request, answer: Answer) -> bool:
+    """Whether the form of a body was wrong, and not that it is no JSON."""
+    return code_of(answer) == 1 and isinstance(request.json, dict)
+
+
 def _code(new: int) -> Any:
     return lambda state, request, answer: answer.with_json(answer.json | {"code": new})
 
@@ -45,7 +50,14 @@ def _waits(rng: random.Random) -> Any:
             return answer
         if not isinstance(body.get("data"), dict) or body["data"].get("status") == 0:
             return answer
-        unborn = {"status": 0, "progress": 0, "imgs": None, "current_images": None, "failed_reason": "", "info": ""}
+        unborn: dict[str, Any] = {
+            "status": 0,
+            "progress": 0,
+            "imgs": None,
+            "current_images": [],
+            "failed_reason": "",
+            "info": "",
+        }
         times = {"execution_time": "", "txt2img_time": "", "finish_time": "", "nsfw_detection_result": None}
         body["data"] |= {key: value for key, value in (unborn | times).items() if key in body["data"]}
         body["data"].pop("debug_info", None)
@@ -72,7 +84,7 @@ VARIATIONS = (
         when=is_error,
     ),
     answered(
-        "v2-code-6-for-1", "What breaks the form of a body has code 6.", _code(6), V2, when=has_code(1), tolerated=True
+        "v2-code-6-for-1", "What breaks the form of a body has code 6.", _code(6), V2, when=_of_form, tolerated=True
     ),
     answered("v2-code-1-for-6", "A value out of range has code 1.", _code(1), V2, when=has_code(6), tolerated=True),
     told(

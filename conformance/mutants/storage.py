@@ -48,7 +48,9 @@ def _climbs(aws: Any) -> bool:
 
 
 def _with_bucket(body: Any) -> bool:
-    return isinstance(_aws(body), dict) and all(_aws(body).get(key) for key in ("region", "bucket", "path"))
+    found = _aws(body)
+    whole = isinstance(found, dict) and all(found.get(key) for key in ("region", "bucket", "path"))
+    return whole and not _climbs(found)
 
 
 def _empty_storage(state: State, request: Request, answer: Answer) -> bool:

@@ -242,7 +242,7 @@ MUTANTS = (
     ),
     sets("payload-videos-null", "005", "videos of a payload is null.", "payload.videos", None, add=True),
     sets("payload-of-another", "006", "The id of a payload is another one.", "payload.task.task_id", _OTHER),
-    sets("payload-still-works", "006", "A payload shows work.", "payload.task.status", "TASK_STATUS_PROCESSING"),
+    sets("payload-of-failure", "006", "A payload shows a failure.", "payload.task.status", "TASK_STATUS_FAILED"),
     sets("payload-seed-one-off", "006", "The seed of a payload is one more.", "payload.extra.seed", _plus_one),
     sets("payload-without-pictures", "006", "A payload has no pictures.", "payload.images", []),
     Mutant(
