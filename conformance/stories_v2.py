@@ -289,13 +289,15 @@ async def single(t: Trial) -> Task:
 
 
 async def grid(t: Trial) -> Task:
-    """A task of several pictures that are wider than high, with detection and previews, seen at work.
+    """A task of several pictures, PNG and wider than high, with detection and previews, seen at work.
 
     Its sides are multiples of 8, which any model can paint, but not of 64, to which some servers round.
     """
     parts: dict[str, Body] = {
         "V2-TXT2IMG-001": {"batch_size": COLUMNS, "n_iter": ROWS, "width": 200, "height": 136, "steps": 20},
-        "V2-SUBMIT-011": {"extra": {"enable_nsfw_detection": True, "enable_progress_info": True}},
+        "V2-SUBMIT-011": {
+            "extra": {"enable_nsfw_detection": True, "enable_progress_info": True, "response_image_type": "png"}
+        },
     }
     return await _ordered(t, TXT2IMG_V2, parts, watched=True)
 

@@ -36,7 +36,7 @@ def _expect_size(t: Trial, task: Task, picture: Picture, size: tuple[int, int]) 
 
 @area.check("V2-IMAGE-002", needs=PLAIN)
 async def pictures_have_the_format_asked_for(t: Trial) -> None:
-    cases = [(await single(t), "png"), (await seeded(t), "jpeg")]
+    cases = [(await single(t), "png"), (await grid(t), "png"), (await seeded(t), "jpeg")]
     if await t.exists(IMG2IMG_V2):
         cases += [(await fitted(t, 0), "png"), (await redrawn(t), "jpeg")]
     for task, kind in cases:

@@ -82,11 +82,13 @@ MUTANTS = (
     _refuses("null-denoising", "002", "denoising_strength of null is refused.", "denoising_strength", None),
     _refuses("null-resize-mode", "002", "resize_mode of null is refused.", "resize_mode", None),
     _refuses("null-units", "002", "controlnet_units of null is refused.", "controlnet_units", None),
-    _refuses("masks", "002", "A mask is refused.", "mask", filled),
+    _refuses("masks", "002", "A mask is refused.", "mask", filled, also=("V2-IMG2IMG-010",)),
     _refuses("image-cfg", "002", "image_cfg_scale is refused.", "image_cfg_scale", _integer),
     _refuses("noise", "002", "initial_noise_multiplier is refused.", "initial_noise_multiplier", number),
-    _refuses("refiners", "002", "sd_refiner is refused.", "sd_refiner", an_object),
-    _refuses("ttl", "002", "img_expire_ttl is refused.", "img_expire_ttl", lambda old: _integer(old) and old > 1000),
+    _refuses("refiners", "002", "sd_refiner is refused.", "sd_refiner", an_object, also=("V2-IMG2IMG-009",)),
+    _refuses(
+        "ttl", "002", "img_expire_ttl is refused.", "img_expire_ttl", lambda old: _integer(old) and 1000 < old < 604800
+    ),
     _optional("prompt", "a field"),
     _optional("sampler_name", "Euler a"),
     _optional("width", 512),
@@ -136,7 +138,6 @@ MUTANTS = (
     _typed("ttl-in-quotes", "img_expire_ttl may be text.", "img_expire_ttl", filled, 3600),
     _typed("list-as-refiner", "sd_refiner may be a list.", "sd_refiner", a_list, ABSENT),
     _typed("switch-in-quotes", "switch_at may be text.", "sd_refiner.switch_at", text, 0.5),
-    _typed("null-as-source", "A source of null is a grey field.", "init_images[]", None, picture()),
     _faults("null-mask", "006", "A mask of null: the server breaks.", null("mask")),
     _faults("null-blur", "006", "mask_blur of null: the server breaks.", null("mask_blur")),
     _faults(

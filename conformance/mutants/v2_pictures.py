@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from conformance.bodies import IMG2IMG_V2, PROGRESS, TXT2IMG_V2
+from conformance.bodies import IMG2IMG_V2, TXT2IMG_V2
 from conformance.mutants.making import ABSENT, accepts, asked
 from conformance.mutants.v2_making import V2, is_picture, number
 from conformance.mutants.v3_pictures import repainted, written
-from conformance.mutants.values import Answer, Link, Mutant, Request, State, Submitted
+from conformance.mutants.values import Answer, Link, Mutant, Request, State, Submitted, json_answer
 from conformance.predicates import type_name
 
 if TYPE_CHECKING:
@@ -85,21 +85,14 @@ async def _first_of_all(state: State, task: Submitted, link: Link, request: Requ
     return await state.fetch(first.origin, request)
 
 
-async def _kept(state: State, request: Request, answer: Answer) -> Answer:
-    """Keeps every file that an answer names, so that its link never dies."""
-    files = state.memory.setdefault("files", {})
-    data = answer.json.get("data") if isinstance(answer.json, dict) else None
-    links = data.get("imgs") if request.operation == PROGRESS and isinstance(data, dict) else None
-    for url in links or ():
-        link = state.links.get(url)
-        if link is not None and (link.task_id, link.index) not in files:
-            files[link.task_id, link.index] = await state.fetch(link.origin, None)
-    return answer
+def _drawn_anew(state: State, task: Submitted, link: Link, request: Request, answer: Answer) -> Answer:
+    """A picture in place of one that is gone."""
+    from PIL import Image as PillowImage
 
-
-def _undying(state: State, link: Link, request: Request, answer: Answer) -> Answer:
-    kept = state.memory.get("files", {}).get((link.task_id, link.index))
-    return kept if kept is not None and answer.status >= 400 else answer
+    if answer.status < 400:
+        return answer
+    image = PillowImage.linear_gradient("L").resize((asked(task, "width"), asked(task, "height")))
+    return json_answer(200, {}).with_body(written(image, "PNG")).with_header("content-type", "image/png")
 
 
 def _reads(name: str, breaks: str, text: str, ops: Any, path: str, old: Any, new: Any, **more: Any) -> Mutant:
@@ -222,14 +215,7 @@ MUTANTS = (
         _first_of_all,
         when=lambda state, task, link: link.index > 0,
     ),
-    Mutant(
-        name="v2-links-never-die",
-        breaks="V2-IMAGE-005",
-        text="A link works for ever.",
-        answer=lambda state, request, answer: _kept(state, request, answer),
-        picture=_undying,
-        sees_links=True,
-    ),
+    _served("v2-links-never-die", "005", "A link works for ever.", _drawn_anew),
     _reads(
         "v2-ttl-ignored",
         "V2-IMAGE-005",
