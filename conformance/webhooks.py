@@ -26,6 +26,8 @@ LOOKS, LOOK_S, STEP_S = 60, 0.02, 2.0
 UNDER_WAY = tuple(word for word in WORDS_V3 if word not in ENDED_V3)
 HELD_S = 0.1
 """How long the first event of a well-known task waits for our answer, in real seconds."""
+LAG_S, LAG_LOOK_S = 1.0, 0.1
+"""How far a result may lag behind its event, in real seconds, and how often it is asked for meanwhile."""
 SLOW_S = 4.0
 """Within the five seconds that a receiver has."""
 
@@ -152,8 +154,12 @@ async def _look(t: Trial, told: Told, attempt: Attempt) -> None:
         assert told.task is not None
         task_id = told.task.task_id
     purpose = "how the task is doing when its event arrives"
+    until_s = timing.now() + LAG_S
     with suppress(CheckEnd):  # that answers do not come, or with 429, is another matter
-        told.at_arrival = await t.session.ask(RESULT, params={"task_id": task_id}, purpose=purpose)
+        while told.at_arrival is None or (told.at_arrival.at("task", "status") in UNDER_WAY and timing.now() < until_s):
+            if told.at_arrival is not None:
+                await timing.pause(LAG_LOOK_S)
+            told.at_arrival = await t.session.ask(RESULT, params={"task_id": task_id}, purpose=purpose)
 
 
 # What comes -----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -21,8 +22,6 @@ Rename = Callable[[str], str]
 
 def _with_query(request: Request, change: Callable[[str, str], str]) -> Request:
     """With other values in the query; one that cannot be read stays as it is."""
-    from dataclasses import replace
-
     pairs: Query = parse_qsl(request.query, keep_blank_values=True)
     changed = [(name, change(name, value)) for name, value in pairs]
     return request if changed == pairs else replace(request, query=urlencode(changed))
@@ -142,7 +141,7 @@ def _renames(rng: random.Random) -> Mutant:
 
 
 def _fewer(rng: random.Random) -> Mutant:
-    """A few models of each kind and family, drawn once, on one page."""
+    """A few models of each kind and family, drawn once."""
     kept: dict[str, bool] = {}
     numbers: dict[tuple[Any, ...], int] = {}
 
@@ -155,21 +154,39 @@ def _fewer(rng: random.Random) -> Mutant:
             kept[name] = numbers[kind] <= 2 or rng.random() < 0.3
         return kept[name]
 
-    def answer(state: State, request: Request, answer: Answer) -> Answer:
+    async def answer(state: State, request: Request, answer: Answer) -> Answer:
         body = answer.fresh()
         if answer.status != 200 or not isinstance(body, dict) or not isinstance(body.get("models"), list):
             return answer
-        return answer.with_json(body | {"models": [model for model in body["models"] if stays(model)]})
+        limit, cursor = request.param("pagination.limit") or "", request.param("pagination.cursor") or ""
+        size = int(limit) if limit.isdigit() and 0 < int(limit) <= 100 else max(1, len(body["models"]))
+        start = int(cursor[2:]) if cursor.startswith("c_") and cursor[2:].isdigit() else 0
+        found = [model for model in await _all_pages(state, request) if stays(model)]
+        end = start + size
+        pagination = {"next_cursor": f"c_{end}" if end < len(found) else ""}
+        return answer.with_json(body | {"models": found[start:end], "pagination": pagination})
 
     return plain(answer=answer, ops=(MODELS,))
+
+
+async def _all_pages(state: State, request: Request) -> list[dict[str, Any]]:
+    """What the upstream lists for a request on all of its pages."""
+    rest = [pair for pair in parse_qsl(request.query, keep_blank_values=True) if not pair[0].startswith("pagination.")]
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        query = urlencode([*rest, ("pagination.limit", "100"), *([("pagination.cursor", cursor)] if cursor else [])])
+        page = (await state.upstream(replace(request, query=query))).json
+        found += page["models"]
+        cursor = page.get("pagination", {}).get("next_cursor")
+        if not cursor:
+            return found
 
 
 def _short_pages(state: State, request: Request) -> Request:
     """A page holds at most seven models, whatever was asked for."""
     limit = request.param("pagination.limit")
     if limit is None:
-        from dataclasses import replace
-
         return replace(request, query=f"{request.query}&pagination.limit=7".lstrip("&"))
     if not limit.isdigit() or not 7 < int(limit) <= 100:
         return request
