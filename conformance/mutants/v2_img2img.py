@@ -180,7 +180,7 @@ MUTANTS = (
     _refuses("resize-mode-3", "010", "resize_mode 3 is refused.", "resize_mode", 3),
     _refuses("resize-mode-0", "010", "resize_mode 0 is refused.", "resize_mode", 0),
     _refuses("fill-3", "010", "inpainting_fill 3 is refused.", "inpainting_fill", 3),
-    _refuses("full-res-1", "010", "inpaint_full_res 1 is refused.", "inpaint_full_res", 1),
+    _refuses("full-res-1", "010", "inpaint_full_res 1 is refused.", "inpaint_full_res", 1, also=("V2-IMG2IMG-002",)),
     _refuses("invert-0", "010", "inpainting_mask_invert 0 is refused.", "inpainting_mask_invert", 0),
     _accepts("resize-mode-4", "011", "resize_mode above 3 is taken.", "resize_mode", above(3), 0),
     _accepts("resize-mode-below-0", "011", "resize_mode below 0 is taken.", "resize_mode", below(0), 0),
