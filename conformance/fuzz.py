@@ -24,7 +24,8 @@ from conformance.narrowing import Narrowed, blamed, is_accepted, is_free, narrow
 from conformance.oracle import Oracle
 from conformance.places import Places
 from conformance.predicates import task_id_v3
-from conformance.session import RATE_LIMIT_WAITS, Session
+from conformance.session import Session
+from conformance.submitting import RATE_LIMIT_WAITS
 from conformance.wire import Exchange
 from openapi.document import Reading
 from openapi.requirements import load_requirements
