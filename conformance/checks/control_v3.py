@@ -122,7 +122,7 @@ async def what_is_no_picture_is_refused(t: Trial) -> None:
     )
 
 
-@area.check("V3-CONTROL-010", needs=(*PLAIN, "V3-CONTROL-001", "V3-CONTROL-011"))
+@area.check("V3-CONTROL-010", needs=(*PLAIN, "V3-IMG2IMG-002", "V3-CONTROL-001", "V3-CONTROL-011"))
 async def another_control_picture_or_picture_prompt_gives_another_picture(t: Trial) -> None:
     one, two = drawn(96, 96), drawn(100, 60, colour=(20, 90, 200))
     body = changed(changed(await both(t, seed=SEED), _PICTURES[0], one), _PICTURES[1], one)

@@ -16,6 +16,8 @@ from conformance.wire import MISSING
 area = Area()
 
 PLAIN = ("V3-IMG2IMG-001",)
+OF_STRENGTH = (*PLAIN, "V3-IMG2IMG-002", "V3-IMG2IMG-005")
+"""A seed is accepted, and a strength at both ends."""
 SEED = 20240229
 WIDTH, HEIGHT = 192, 128
 """Of the pictures that are compared; the first source has this size, so that strength 0 leaves nothing to scale."""
@@ -44,7 +46,7 @@ async def the_task_type_is_img_to_img(t: Trial) -> None:
     t.expect(task.result, equals("task.task_type", "IMG_TO_IMG"), seen=task.numbers[:1])
 
 
-@area.check("V3-IMG2IMG-023", needs=PLAIN)
+@area.check("V3-IMG2IMG-023", needs=OF_STRENGTH)
 async def pictures_have_the_size_asked_for(t: Trial) -> None:
     plain = await t.img2img()
     asked = (plain["request"]["width"], plain["request"]["height"])
@@ -56,7 +58,7 @@ async def pictures_have_the_size_asked_for(t: Trial) -> None:
             t.fail(f"{width} x {height} pixels", "{} x {}".format(*picture.size), picture.download)
 
 
-@area.check("V3-IMG2IMG-024", needs=PLAIN)
+@area.check("V3-IMG2IMG-024", needs=OF_STRENGTH)
 async def strength_1_makes_the_source_matter_less(t: Trial) -> None:
     weak, strong = await _pair(t, NEAR_0), await _pair(t, NEAR_1)
     if strong.apart >= weak.apart:
@@ -68,7 +70,7 @@ async def strength_1_makes_the_source_matter_less(t: Trial) -> None:
         )
 
 
-@area.check("V3-IMG2IMG-025", needs=PLAIN)
+@area.check("V3-IMG2IMG-025", needs=OF_STRENGTH)
 async def little_strength_keeps_more_of_the_source(t: Trial) -> None:
     source = from_base64(_source(first=True))
     weak, strong = (await _pair(t, NEAR_0)).first, (await _pair(t, NEAR_1)).first
@@ -82,7 +84,7 @@ async def little_strength_keeps_more_of_the_source(t: Trial) -> None:
         )
 
 
-@area.check("V3-IMG2IMG-026", needs=PLAIN)
+@area.check("V3-IMG2IMG-026", needs=OF_STRENGTH)
 async def strength_0_keeps_the_source(t: Trial) -> None:
     source = from_base64(_source(first=True))
     [picture] = await t.pictures(IMG2IMG, await _body(t, 0, first=True))

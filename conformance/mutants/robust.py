@@ -190,10 +190,22 @@ MUTANTS = (
     ),
     _taken("no-utf-8-is-taken", "006", "Bytes that are no UTF-8 are accepted.", _no_utf8),
     _breaks("no-utf-8-is-a-fault", "006", "Bytes that are no UTF-8 are a fault.", V3, _no_utf8, also=("ROBUST-001",)),
-    _taken("nan-is-taken", "006", "NaN and Infinity are numbers.", _odd_constant),
-    _breaks("nan-is-a-fault", "006", "NaN and Infinity are a fault.", V3, _odd_constant, also=("ROBUST-001",)),
+    _taken("nan-is-taken", "006", "NaN and Infinity are numbers.", _odd_constant, also=("V3-SUBMIT-008",)),
     _breaks(
-        "odd-ids-are-a-fault", "010", "A task id that is no UUID is a fault.", RESULT, _no_uuid, also=("ROBUST-001",)
+        "nan-is-a-fault",
+        "006",
+        "NaN and Infinity are a fault.",
+        V3,
+        _odd_constant,
+        also=("ROBUST-001", "V3-SUBMIT-008"),
+    ),
+    _breaks(
+        "odd-ids-are-a-fault",
+        "010",
+        "A task id that is no UUID is a fault.",
+        RESULT,
+        _no_uuid,
+        also=("ROBUST-001", "V3-RESULT-003"),
     ),
     _breaks("long-ids-are-a-fault", "010", "A very long task id is a fault.", RESULT, _long_id, also=("ROBUST-001",)),
     _breaks(

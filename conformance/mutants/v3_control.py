@@ -60,10 +60,8 @@ def _at_odds(body: Any) -> bool:
     for place in places(body, f"{UNITS}[]"):
         unit = value_at(place)
         model, preparing = (unit.get("model_name"), unit.get("preprocessor")) if mapping(unit) else (None, None)
-        if model in enum_words("ControlNetUnit", "model_name") and preparing in enum_words(
-            "ControlNetUnit", "preprocessor"
-        ):
-            return preparing.partition("_")[0] not in model
+        if text(model) and text(preparing) and preparing in enum_words("ControlNetUnit", "preprocessor"):
+            return model in enum_words("ControlNetUnit", "model_name") and preparing.partition("_")[0] not in model
     return False
 
 

@@ -76,6 +76,8 @@ def _another_model(state: State, body: Any) -> Any:
     inner, good = _inner(body), known_model(state, IMG2IMG)
     if not filled(inner.get("model_name")) or not good or inner["model_name"] == good:
         return False
+    if "ip_adapters" in inner or "controlnet" in inner:  # refused perhaps because they do not fit the checkpoint
+        return False
     inner["model_name"] = good
     return None
 

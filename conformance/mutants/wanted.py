@@ -38,7 +38,7 @@ def filled(value: Any) -> bool:
 
 def number(value: Any) -> bool:
     """A finite number; true is none."""
-    return type_name(value) in ("integer", "number") and math.isfinite(value)
+    return type_name(value) in ("integer", "number") and (isinstance(value, int) or math.isfinite(value))
 
 
 def fraction(value: Any) -> bool:
