@@ -107,19 +107,20 @@ def _controls(prompt: Any) -> bool:
 
 
 async def _crowded(state: State, request: Request) -> Request | Answer:
-    """No more than a dozen submits at a time."""
+    """No more than a dozen equal submits at a time."""
     if request.operation != TXT2IMG:
         return request
-    state.memory["inside"] = state.memory.get("inside", 0) + 1
+    inside = state.memory.setdefault("inside", {})
+    inside[request.body] = inside.get(request.body, 0) + 1
     await timing.pause(0.05)
-    if state.memory["inside"] > CROWD:
-        return json_answer(503, {"code": 503, "reason": "INTERNAL", "message": "busy", "metadata": {}})
+    if inside[request.body] > CROWD:
+        return json_answer(409, {"code": 409, "reason": "CONFLICT", "message": "busy", "metadata": {}})
     return request
 
 
 def _left(state: State, request: Request, answer: Answer) -> Answer:
     if request.operation == TXT2IMG:
-        state.memory["inside"] -= 1
+        state.memory["inside"][request.body] -= 1
     return answer
 
 
@@ -228,7 +229,7 @@ MUTANTS = (
     Mutant(
         name="a-dozen-at-a-time",
         breaks="ROBUST-011",
-        text="More than a dozen submits at once are answered with 503.",
+        text="Of more than a dozen equal submits at once some are answered with 409.",
         request=_crowded,
         answer=_left,
         ops=(TXT2IMG,),
