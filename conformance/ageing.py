@@ -6,11 +6,12 @@ the clock at the same time, so that what was seen before the end of a link count
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance import stories, timing
-from conformance.errors import NotMeasured
+from conformance.errors import CheckEnd, NotMeasured
 from conformance.expect import equals, status
 from conformance.tasks import Picture, Task, links
 
@@ -56,7 +57,10 @@ async def _leave_alone(t: Trial) -> Unasked:
     asked = await stories.finished(t, await stories.plain(t))
     task, clock = await stories.submitted(t, await stories.plain(t, copy=1)), t.session.clock
     if clock:
-        await clock.advance(UNASKED_S)
+        with suppress(CheckEnd):  # links are looked at first: this leap may end them, and what they belong to
+            await aged(t)
+        async with t.session.alone_with_the_clock():
+            await clock.advance(UNASKED_S)
         alone = f"{UNASKED_S:.0f} s of the clock"
     else:  # how long a queue is nobody knows, so that this proves an early end and no late one
         usual_s = asked.result.started_s - asked.submit.started_s
@@ -99,6 +103,8 @@ async def _age(t: Trial) -> Aged:
     time = _Time(t.session)
     for _ in range(TRIES):
         answer = await t.session.poll(task)
+        if answer.status == 404:
+            await _gone(t, task, pictures, answer)
         still = (status(200), equals("task.status", "TASK_STATUS_SUCCEED"))
         t.expect(answer, *still, blame="V3-LIFE-004", seen=(task.submit.number, task.result.number))
         held = [str(entry["image_url"]) for entry in links(answer, v2=False)]
@@ -127,10 +133,21 @@ async def _age(t: Trial) -> Aged:
     )
 
 
+async def _gone(t: Trial, task: Task, pictures: tuple[Picture, ...], answer: Exchange) -> None:
+    """Ends the check: a result may be forgotten, but not before its links are dead."""
+    for picture in pictures:
+        link = await t.session.fetch(picture.download.url)
+        if link.status == 200:
+            expected = "a result that can be read while its links live"
+            t.fail(expected, answer.brief(), task.submit, link, answer, blame="V3-LIFE-010")
+    raise NotMeasured("the result is gone already, and so are its links")
+
+
 class _Time:
     """The target's virtual clock, or the real one for short waits."""
 
     def __init__(self, session: Session) -> None:
+        self._session = session
         self._clock = session.clock
         self._patience_s = session.target.patience_s
         self.late_s = LATE_S if self._clock else LATE_REAL_S
@@ -147,6 +164,7 @@ class _Time:
     async def wait(self, seconds: float) -> None:
         """Lets time pass."""
         if self._clock:
-            await self._clock.advance(max(seconds, 0.0))
+            async with self._session.alone_with_the_clock():
+                await self._clock.advance(max(seconds, 0.0))
         else:
             await timing.pause(max(seconds, 0.0))

@@ -186,9 +186,9 @@ async def detected(t: Trial, level: int | None = None) -> Story:
 
 
 async def detected_img2img(t: Trial) -> Story:
-    """Image to image with detection."""
-    body = await t.img2img({"enable_nsfw_detection": True, "nsfw_detection_level": 1})
-    return Story(operation_id=IMG2IMG, body=body, blame="V3-NSFW-005")
+    """Two pictures of image to image with detection; for checks that need V3-NSFW-005."""
+    body = await t.img2img({"enable_nsfw_detection": True, "nsfw_detection_level": 1}, image_num=2)
+    return Story(operation_id=IMG2IMG, body=body, blame="V3-IMG2IMG-005")
 
 
 async def undetected(t: Trial) -> Story:

@@ -27,7 +27,7 @@ async def detections(t: Trial) -> list[Told]:
     return [told for told in await stories.told(t, *which) if told.succeeded]
 
 
-@area.check("V3-NSFW-001")
+@area.check("V3-NSFW-001", needs=("V3-NSFW-005",))
 async def each_picture_has_a_result_of_detection(t: Trial) -> None:
     for told in await detections(t):
         stories.entries_of(t, told.answer)
@@ -51,7 +51,7 @@ async def without_detection_there_is_no_result_of_it(t: Trial) -> None:
             t.branch(f"it is {'absent' if found is MISSING else 'null' if found is None else 'empty'}")
 
 
-@area.check("V3-NSFW-003")
+@area.check("V3-NSFW-003", needs=("V3-NSFW-005",))
 async def valid_is_a_boolean_and_confidence_a_percentage(t: Trial) -> None:
     for told in await detections(t):
         _shape(t, told)
@@ -63,7 +63,7 @@ def _shape(t: Trial, told: Told) -> None:
     t.expect(told.answer, present(f"{RESULT_OF}.valid"), present(f"{RESULT_OF}.confidence"), blame="V3-NSFW-001")
 
 
-@area.check("V3-NSFW-004")
+@area.check("V3-NSFW-004", needs=("V3-NSFW-005",))
 async def a_result_says_whether_detection_was_asked_for(t: Trial) -> None:
     on = [await stories.detected(t), await stories.detected_img2img(t)]
     off = [await stories.plain(t), await stories.plain_img2img(t), await stories.undetected(t)]

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from conformance.bodies import IMG2IMG, TXT2IMG
 from conformance.mutants.values import Answer, Mutant, OnAnswer, Request, State, Submitted, json_answer, refusal
+from conformance.names import names_from
 from conformance.predicates import type_name
 from conformance.wire import MISSING
 
@@ -284,20 +285,38 @@ def takes(
     async def answer(state: State, request: Request, answer: Answer) -> Answer:
         if request.operation not in chosen:
             return answer
+        await learn_model(state, request)
         return await tried_again(state, request, answer, lambda body: change(state, body))
 
     return Mutant(name=name, breaks=breaks, text=text, answer=answer, ops=chosen, **more)
 
 
 def known_model(state: State, operation: str = TXT2IMG) -> str:
-    """A checkpoint that an accepted submit of an operation named; "" before the first one."""
+    """A checkpoint that an accepted submit of an operation named, or else a listed one (`learn_model`); "" for none."""
     for task in state.tasks.values():
         if task.sent.operation == operation and isinstance(task.sent.json, dict):
             holder = task.sent.json.get("request", task.sent.json)
             name = holder.get("model_name") if isinstance(holder, dict) else None
             if isinstance(name, str):
                 return name
-    return ""
+    return str(state.memory.get("listed model", ""))
+
+
+async def learn_model(state: State, request: Request) -> None:
+    """Asks the upstream once for a checkpoint, with the key of a request; for mutants that see no good submit first."""
+    if "listed model" in state.memory:
+        return
+    listed = await state.upstream(
+        Request(
+            method="GET",
+            path="/v3/model",
+            query="filter.types=checkpoint&pagination.limit=100",
+            headers={name: value for name, value in request.headers.items() if name == "authorization"},
+        )
+    )
+    models = listed.json.get("models") if isinstance(listed.json, dict) else None
+    found = names_from([one for one in models if isinstance(one, dict)] if isinstance(models, list) else [], {})
+    state.memory["listed model"] = found.checkpoint
 
 
 def fault() -> Answer:

@@ -124,8 +124,10 @@ def _own_size(request: Request) -> tuple[Any, ...] | None:
     seed = request.operation == TXT2IMG and found_at(request.json, "request.seed")
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         return None
+    if found_at(request.json, "extra.webhook") is not None:
+        return None
     inner = request.json["request"]
-    return None if "extra" in request.json else (seed, inner.get("width"), inner.get("height"))
+    return seed, inner.get("width"), inner.get("height")
 
 
 def _meets(state: State, request: Request) -> Request:
@@ -190,7 +192,9 @@ MUTANTS = (
         _ends_by_asking,
         also=("WEBHOOK-007",),
     ),
-    _life("tasks-go-back", "003", "A task that was under way is in the queue again.", _back, _found),
+    _life(
+        "tasks-go-back", "003", "A task that was under way is in the queue again.", _back, _found, also=("WEBHOOK-007",)
+    ),
     _life("finished-tasks-wake-up", "004", "A finished task is under way again at the next call.", _wakes_up),
     _life("seed-changes-at-the-end", "004", "The seed of a finished task changes.", _later(_other_seed)),
     _life(

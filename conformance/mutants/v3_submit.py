@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from typing import Any
+
 from conformance.bodies import IMG2IMG, RESULT, TXT2IMG
-from conformance.mutants.making import ABSENT, V3, answers, fault, made_up_acceptance, puts, rewrites, statuses
-from conformance.mutants.values import Answer, Mutant, OnAnswer, Request, State, refusal
+from conformance.mutants.making import (
+    ABSENT,
+    V3,
+    answers,
+    fault,
+    made_up_acceptance,
+    places,
+    puts,
+    rewrites,
+    statuses,
+    value_at,
+)
+from conformance.mutants.values import Answer, Hook, Mutant, OnAnswer, Request, State, refusal
 from conformance.wire import MISSING
 
 
@@ -100,6 +115,29 @@ def _empty_request(state: State, request: Request) -> Request | Answer:
     return made_up_acceptance(state) if hit else request
 
 
+def _asked_in_capitals(state: State, request: Request) -> Request:
+    return replace(request, query=request.query.lower()) if request.operation == RESULT else request
+
+
+def _capitals(value: Any) -> bytes:
+    body = json.dumps(value)
+    for place in (*places(value, "task_id"), *places(value, "task.task_id"), *places(value, "payload.task.task_id")):
+        found = value_at(place)
+        if isinstance(found, str) and found:
+            body = body.replace(json.dumps(found), json.dumps(found.upper()))
+    return body.encode()
+
+
+def _capital_id(state: State, request: Request, answer: Answer) -> Answer:
+    told = request.operation in (*V3, RESULT) and answer.status == 200 and answer.json is not MISSING
+    return answer.with_body(_capitals(answer.json)) if told else answer
+
+
+async def _capital_event(state: State, hook: Hook, request: Request) -> Answer:
+    told = request.json is not MISSING
+    return await state.deliver(hook, request.with_body(_capitals(request.json)) if told else request)
+
+
 MUTANTS = (
     statuses("submits-see-other", "V3-SUBMIT-001", "An accepted submit has status 303.", V3, 200, 303),
     statuses("img2img-submits-fail", "V3-SUBMIT-001", "An accepted img2img has status 500.", IMG2IMG, 200, 500),
@@ -121,6 +159,16 @@ MUTANTS = (
     ),
     puts("task-id-is-a-number", "V3-SUBMIT-002", "The task id is a number.", V3, "task_id", lambda old: 7),
     puts("task-id-in-camel-case", "V3-SUBMIT-002", "The answer lacks task_id.", V3, "task_id", ABSENT),
+    Mutant(
+        name="task-ids-in-capitals",
+        breaks="V3-SUBMIT-003",
+        text="Task ids are in capitals.",
+        request=_asked_in_capitals,
+        answer=_capital_id,
+        event=_capital_event,
+        sees_webhooks=True,
+        strict=True,
+    ),
     Mutant(
         name="equal-bodies-share-a-task",
         breaks="V3-SUBMIT-004",

@@ -10,6 +10,7 @@ from conformance.mutants.making import (
     accepts,
     breaks_on,
     known_model,
+    learn_model,
     takes,
     value_at,
 )
@@ -138,6 +139,7 @@ async def _unknown_is_a_fault(state: State, request: Request, answer: Answer) ->
     """Status 500 where only the name of the checkpoint was in the way."""
     if request.operation != TXT2IMG or answer.status not in (400, 404) or request.json is MISSING:
         return answer
+    await learn_model(state, request)
     body = request.fresh()
     if _model_anew(state, body) is False or (await state.upstream(request.with_json(body))).task_id is None:
         return answer

@@ -19,10 +19,6 @@ def _number(value: Any) -> bool:
     return type_name(value) in ("integer", "number")
 
 
-def _above(most: float) -> Any:
-    return lambda value: _number(value) and value > most
-
-
 def _inside(least: float, most: float) -> Any:
     return lambda value: _number(value) and least < value < most
 
@@ -91,7 +87,6 @@ MUTANTS = (
     ),
     _refuses("switch-at-1", "006", "A refiner that never switches is refused.", "refiner.switch_at", 1),
     _refuses("hires-strength-0", "006", "A hires strength of 0 is refused.", "hires_fix.strength", 0),
-    _refuses("largest-seed", "006", "A seed beyond 31 bits is refused.", "seed", _above(2**31 - 1)),
     _refuses("plms", "007", "The sampler PLMS is refused.", "sampler_name", "PLMS"),
     _refuses("unipc", "007", "The sampler UniPC is refused.", "sampler_name", "UniPC"),
     _refuses("latent-upscaler", "007", "The upscaler Latent is refused.", "hires_fix.upscaler", "Latent"),
