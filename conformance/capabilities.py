@@ -3,33 +3,59 @@
     operations:
       createImg2imgTask: true
       createTxt2imgTaskV2: false
-    features:
-      webhooks: true
+    profiles:
+      v3-webhooks: true
 
-What is claimed and absent is a violation; what is disclaimed and absent is not applicable; what is not mentioned and
-absent cannot be judged. A claim is named by its operation or feature.
+What is claimed and absent is a violation; what is disclaimed is not judged; what is not mentioned and absent cannot be
+judged. A claim is named by its operation or profile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-PARTS = ("operations", "features")
+from openapi.requirements import Profile
+
+FORMAT = 1
 
 
 class CapabilitiesError(ValueError):
-    """The file is not as it should be."""
+    """A capabilities file is not as it should be."""
+
+
+def claims_from(raw: Any, operations: Iterable[str]) -> dict[str, bool]:
+    """Claims by operation id and profile from the parsed content of a capabilities file.
+
+    Raises:
+        CapabilitiesError: with the place and what was expected there.
+    """
+    if not isinstance(raw, dict) or raw.get("format", FORMAT) != FORMAT:
+        raise CapabilitiesError(f"expected a mapping of format {FORMAT} (novita-conformance probe writes one)")
+    known = {"operations": sorted(operations), "profiles": [str(profile) for profile in Profile]}
+    other = set(raw) - {"format", "target", "probed", "virtual_clock", *known}
+    if other:
+        raise CapabilitiesError(f"{min(map(str, other))!r} is not known; expected operations and profiles")
+    found: dict[str, bool] = {}
+    for heading, names in known.items():
+        section = raw.get(heading) or {}
+        if not isinstance(section, dict):
+            raise CapabilitiesError(f"{heading}: expected a mapping of names to true or false")
+        for name, offered in section.items():
+            if name not in names:
+                raise CapabilitiesError(f"{heading}.{name}: no such name; known are {', '.join(names)}")
+            if not isinstance(offered, bool):
+                raise CapabilitiesError(f"{heading}.{name}: expected true or false, got {offered!r}")
+            found[name] = offered
+    return found
 
 
 def read_claims(path: Path, operations: Iterable[str]) -> dict[str, bool]:
-    """Claims by name.
-
-    Args:
-        operations: ids that the document knows.
+    """Claims by operation id and profile from a capabilities file.
 
     Raises:
-        CapabilitiesError: the file cannot be read or says something else than this module's docstring shows.
+        CapabilitiesError: the file cannot be read or is not as it should be.
     """
     import yaml
 
@@ -39,19 +65,7 @@ def read_claims(path: Path, operations: Iterable[str]) -> dict[str, bool]:
         raise CapabilitiesError(f"cannot read {path}: {error}") from None
     except yaml.YAMLError as error:
         raise CapabilitiesError(f"{path} is not YAML: {error}") from None
-    if not isinstance(raw, Mapping):
-        raise CapabilitiesError(f"{path}: expected the keys {' and '.join(PARTS)}")
-    known = set(operations)
-    claims: dict[str, bool] = {}
-    for part, entries in raw.items():
-        if part not in PARTS:
-            raise CapabilitiesError(f"{path}: unknown key {part!r}; known: {', '.join(PARTS)}")
-        if not isinstance(entries, Mapping):
-            raise CapabilitiesError(f"{path}: {part} holds 'name: true' or 'name: false' lines")
-        for name, claimed in entries.items():
-            if part == "operations" and name not in known:
-                raise CapabilitiesError(f"{path}: no operation {name!r}; known: {', '.join(sorted(known))}")
-            if not isinstance(claimed, bool):
-                raise CapabilitiesError(f"{path}: {name} is {claimed!r}; expected true or false")
-            claims[str(name)] = claimed
-    return claims
+    try:
+        return claims_from(raw, operations)
+    except CapabilitiesError as error:
+        raise CapabilitiesError(f"{path}: {error}") from None

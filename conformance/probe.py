@@ -6,18 +6,15 @@ option alone is refused; one that ignores the option accepts it (and makes one s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from conformance.bodies import IMG2IMG, TXT2IMG, Body, img2img, txt2img
+from conformance.capabilities import FORMAT
 from conformance.client import Says
 from conformance.errors import RouteGone
 from conformance.expect import refused_v3
 from conformance.session import Session
 from openapi.requirements import Profile
-
-FORMAT = 1
 
 OPTIONS: tuple[tuple[Profile, str, Body, Body], ...] = (
     (Profile.V3_WEBHOOKS, TXT2IMG, {"webhook": {}}, {}),
@@ -103,33 +100,3 @@ async def _option(session: Session, operation_id: str, extra: Body, request: Bod
         return False, str(gone)
     refused, found = refused_v3(400, 422).judge(answer)
     return refused, "a wrong value is refused" if refused else f"a wrong value gives {' '.join(found.split())[:60]}"
-
-
-class CapabilitiesError(ValueError):
-    """A capabilities file is not as it should be."""
-
-
-def claims_from(raw: Any, operations: Iterable[str]) -> dict[str, bool]:
-    """Claims by operation id and profile from the parsed content of a capabilities file.
-
-    Raises:
-        CapabilitiesError: with the place and what was expected there.
-    """
-    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
-        raise CapabilitiesError(f"expected a mapping with 'format: {FORMAT}' (novita-conformance probe writes one)")
-    known = {"operations": sorted(operations), "profiles": [str(profile) for profile in Profile]}
-    other = set(raw) - {"format", "target", "probed", "virtual_clock", *known}
-    if other:
-        raise CapabilitiesError(f"{min(map(str, other))!r} is not known; expected operations and profiles")
-    found: dict[str, bool] = {}
-    for heading, names in known.items():
-        section = raw.get(heading) or {}
-        if not isinstance(section, dict):
-            raise CapabilitiesError(f"{heading}: expected a mapping of names to true or false")
-        for name, offered in section.items():
-            if name not in names:
-                raise CapabilitiesError(f"{heading}.{name}: no such name; known are {', '.join(names)}")
-            if not isinstance(offered, bool):
-                raise CapabilitiesError(f"{heading}.{name}: expected true or false, got {offered!r}")
-            found[name] = offered
-    return found

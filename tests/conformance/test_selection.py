@@ -160,11 +160,12 @@ def test_expected_failures_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("operations: {makeCoffee: true}", "no operation 'makeCoffee'"),
+        ("operations: {makeCoffee: true}", "operations.makeCoffee: no such name; known are one"),
         ("operations: {one: 1}", "expected true or false"),
-        ("operation: {one: true}", "unknown key"),
-        ("operations: [one]", "holds 'name: true'"),
-        ("[]", "expected the keys"),
+        ("operation: {one: true}", "'operation' is not known"),
+        ("operations: [one]", "expected a mapping of names"),
+        ("[]", "expected a mapping of format 1"),
+        ("format: 2", "expected a mapping of format 1"),
     ],
 )
 def test_capabilities_are_read_strictly(tmp_path: Path, text: str, said: str) -> None:
@@ -176,5 +177,5 @@ def test_capabilities_are_read_strictly(tmp_path: Path, text: str, said: str) ->
 
 def test_capabilities_become_claims(tmp_path: Path) -> None:
     path = tmp_path / "capabilities.yaml"
-    path.write_text("operations: {one: false}\nfeatures: {webhooks: true}\n", encoding="utf-8")
-    assert read_claims(path, ["one"]) == {"one": False, "webhooks": True}
+    path.write_text("operations: {one: false}\nprofiles: {v3-webhooks: true}\n", encoding="utf-8")
+    assert read_claims(path, ["one"]) == {"one": False, "v3-webhooks": True}
