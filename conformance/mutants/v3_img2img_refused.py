@@ -7,7 +7,7 @@ from typing import Any
 from conformance.bodies import IMG2IMG
 from conformance.mutants.making import ABSENT, refuses
 from conformance.mutants.values import Answer, Mutant, Request, State, refusal
-from conformance.mutants.wanted import MEGABYTE, above, between, depicts, entries, filled, text
+from conformance.mutants.wanted import MEGABYTE, between, depicts, entries, filled, text
 
 
 def _refuses(name: str, number: str, words: str, field: str, good: Any, **more: Any) -> Mutant:
@@ -38,7 +38,7 @@ MUTANTS = (
     _refuses("guidance-30", "005", "A guidance_scale of 30 is refused.", "guidance_scale", 30),
     _refuses("guidance-1", "005", "A guidance_scale of 1 is refused.", "guidance_scale", 1),
     _refuses("clip-skip-12", "005", "A clip_skip of 12 is refused.", "clip_skip", 12),
-    _refuses("largest-seed", "005", "A seed beyond 31 bits is refused.", "seed", above(2**31 - 1)),
+    _refuses("seed-minus-1", "005", "A seed of -1 is refused.", "seed", -1, also=("V3-IMG2IMG-002",)),
     _refuses("lora-strength-0", "005", "A LoRA of strength 0 is refused.", "loras[].strength", 0),
     _refuses("five-loras", "005", "Five LoRAs are refused.", "loras", entries(5)),
     _refuses("five-embeddings", "005", "Five embeddings are refused.", "embeddings", entries(5)),
