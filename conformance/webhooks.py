@@ -86,10 +86,10 @@ async def taken(t: Trial) -> Told:
 
 
 async def redirected(t: Trial) -> Told:
-    """Image to image; its event is redirected, then hung up on, then taken."""
+    """Image to image; its event is redirected, then hung up on, then taken with another 2xx than 200."""
     elsewhere = await t.once("webhook: elsewhere", lambda: _inbox(t))
     plan = (Reply(status=302, location=elsewhere.url), CLOSED)
-    return await _told(t, "redirected", IMG2IMG, plan=plan)
+    return await _told(t, "redirected", IMG2IMG, plan=plan, then=Reply(status=204))
 
 
 async def ignored(t: Trial) -> Told:
@@ -179,7 +179,7 @@ async def arrival(t: Trial, told: Told, *, blame: str = "WEBHOOK-003", finished:
     """
     assert told.task is not None
     if finished:
-        await t.session.finish(told.task)
+        await _end_of(t, told.task)
     how_long = f"{t.target.patience_s:g} s"
     if t.session.clock:
         for _ in range(LOOKS):
@@ -196,6 +196,19 @@ async def arrival(t: Trial, told: Told, *, blame: str = "WEBHOOK-003", finished:
         seen = told.inbox.attempts[0].brief() if told.inbox.attempts else "none"
         raise Broken(blame, expected, f"{seen} within {how_long}", told.numbers)
     return told.events[0]
+
+
+async def _end_of(t: Trial, task: Task) -> None:
+    """Waits until a task with a webhook has ended.
+
+    Raises:
+        Broken: it does not, or cannot be read, though one without a webhook does.
+    """
+    try:
+        await t.session.finish(task)
+    except Broken as broken:
+        await t.finished(TXT2IMG, await t.txt2img())
+        raise Broken("WEBHOOK-018", broken.expected, broken.actual, broken.exchanges) from None
 
 
 async def event_of(t: Trial, told: Told, **how: Any) -> Attempt:

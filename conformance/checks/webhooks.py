@@ -207,7 +207,9 @@ async def _off_or_refused(t: Trial, operation_id: str, test_mode: Body, key: str
         t.fail("a refusal, or test mode switched off and a task that ends well", broken.actual, task)
     if inbox is not None:
         told = Told(operation_id=operation_id, inbox=inbox, task=task)
-        event = await webhooks.arrival(t, told)
+        # That an event comes at all when enabled is false is a matter of its own.
+        blame = "WEBHOOK-017" if test_mode.get("enabled") is False else t.requirement.id
+        event = await webhooks.arrival(t, told, blame=blame)
         if webhooks.outcome(told, event) == FAILED:
             t.fail("a refusal, or an event with the task's own outcome", event.brief(), task)
 
@@ -223,7 +225,10 @@ async def a_result_can_be_read_when_the_receiver_cannot_be_reached(t: Trial) -> 
         t.fail("the result of a task whose receiver nobody reaches", broken.actual, task)
     if t.receiver.reachable:
         told = await webhooks.taken(t)
-        await t.session.finish(_task(told))
+        try:
+            await t.session.finish(_task(told))
+        except Broken as broken:
+            t.fail("the result of a task with a webhook", broken.actual, _task(told))
 
 
 @area.check("WEBHOOK-019", phase=Phase.LAST)

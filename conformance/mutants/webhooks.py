@@ -160,7 +160,8 @@ def _withheld(state: State, request: Request, answer: Answer) -> Answer:
 
 async def _unreached(state: State, hook: Hook, request: Request) -> Answer:
     answer = await state.deliver(hook, request)
-    if answer.status == 599:
+    # A receiver that answered once can be reached.
+    if state.count(f"sent to {hook.url}") == 1 and answer.status == 599:
         for place in places(request.json, "payload.task.task_id"):
             state.memory.setdefault("lost", set()).add(value_at(place))
     return answer
