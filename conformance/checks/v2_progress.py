@@ -216,9 +216,12 @@ def _detects(task: Task) -> bool:
 @area.check("V2-PROGRESS-013", needs=PLAIN)
 async def detection_has_a_result_for_each_picture(t: Trial) -> None:
     task = await grid(t)
+    told, shown = task.result.at("data", "nsfw_detection_result"), _number(task)
+    # How many pictures there must be is another matter: a result for each that is shown will do.
+    number = shown if shown and isinstance(told, list) and len(told) == shown else ROWS * COLUMNS
     t.expect(
         task.result,
-        count("data.nsfw_detection_result", _number(task) or ROWS * COLUMNS),
+        count("data.nsfw_detection_result", number),
         typed("data.nsfw_detection_result[]", "object"),
         typed("data.nsfw_detection_result[].valid", "boolean"),
         between("data.nsfw_detection_result[].confidence", 0, 100),

@@ -253,7 +253,14 @@ MUTANTS = (
         also=("V2-IMG2IMG-017",),
     ),
     _source("invert-ignored", "017", "A mask cannot be inverted.", "inpainting_mask_invert", 1, 0),
-    _source("resize-mode-ignored", "018", "resize_mode changes nothing.", "resize_mode", lambda old: old in (1, 2), 0),
+    _source(
+        "resize-mode-ignored",
+        "018",
+        "resize_mode changes nothing.",
+        "resize_mode",
+        lambda old: type(old) is int and old in (1, 2),
+        0,
+    ),
     _source("fill-is-crop", "018", "resize_mode 2 crops.", "resize_mode", 2, 1),
     _source("crop-is-stretch", "018", "resize_mode 1 stretches.", "resize_mode", 1, 0),
 )
