@@ -26,6 +26,7 @@ TOO_LARGE = 8 * MEBIBYTE
 """A body of more than this may be left without an answer; no documented limit lies below."""
 LARGE_BODY_MIB = 64
 BOMB_LIMIT_S = 10.0
+BOMB = "a submit to be refused for its small source: "
 AT_ONCE = 16
 SEED = 20240302
 """Fits 64 bits, and no double rounds it."""
@@ -39,7 +40,7 @@ async def nothing_breaks_the_server(t: Trial) -> None:
     for _, answer in sorted(t.session.client.log.exchanges.items()):
         if not _of_the_target(t, answer):
             continue
-        if answer.status is None and answer.sent_bytes <= TOO_LARGE:
+        if answer.status is None and answer.sent_bytes <= TOO_LARGE and not _given_up(answer):
             t.fail("an answer", answer.brief(), answer)
         if answer.status is not None and answer.status >= 500:
             t.expect(answer, status_between(100, 499))
@@ -224,7 +225,7 @@ async def a_picture_bomb_is_refused_in_time(t: Trial) -> None:
             IMG2IMG,
             await t.img2img(image_base64=text),
             says=Says.MEANING,
-            purpose=f"a submit to be refused for its source: {what}",
+            purpose=BOMB + what,
             timeout_s=BOMB_LIMIT_S,
         )
         judge_answers(t, [answer], usual)
@@ -311,6 +312,11 @@ async def _ask_hostile(t: Trial) -> list[Exchange]:
             headers = strange.headers
             answers.append(await request(strange.method, strange.path, key=Key.OWN, headers=headers, purpose=purpose))
     return answers
+
+
+def _given_up(answer: Exchange) -> bool:
+    """Whether we ourselves waited for a bomb no longer than its own row allows."""
+    return answer.purpose.startswith(BOMB) and answer.took_s >= BOMB_LIMIT_S * 0.99
 
 
 def _of_the_target(t: Trial, answer: Exchange) -> bool:

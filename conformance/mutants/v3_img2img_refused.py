@@ -42,7 +42,7 @@ MUTANTS = (
     _refuses("lora-strength-0", "005", "A LoRA of strength 0 is refused.", "loras[].strength", 0),
     _refuses("five-loras", "005", "Five LoRAs are refused.", "loras", entries(5)),
     _refuses("five-embeddings", "005", "Five embeddings are refused.", "embeddings", entries(5)),
-    _refuses("restart", "006", "The sampler Restart is refused.", "sampler_name", "Restart"),
+    _refuses("plms", "006", "The sampler PLMS is refused.", "sampler_name", "PLMS"),
     _refuses(
         "karras", "006", "Samplers of Karras are refused.", "sampler_name", lambda name: text(name) and "Karras" in name
     ),
