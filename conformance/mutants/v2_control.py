@@ -32,8 +32,9 @@ EVERY = frozenset(
 )
 
 
-def _refuses(name: str, number: str, text: str, field: str, good: Any, ops: Any = V2) -> Mutant:
-    return refuses(f"v2-control-refuses-{name}", f"V2-CONTROL-{number}", text, ops, f"{UNITS}[].{field}", good)
+def _refuses(name: str, number: str, text: str, field: str, good: Any, ops: Any = V2, **more: Any) -> Mutant:
+    path = f"{UNITS}[].{field}"
+    return refuses(f"v2-control-refuses-{name}", f"V2-CONTROL-{number}", text, ops, path, good, **more)
 
 
 def _accepts(name: str, number: str, text: str, field: str, bad: Any, good: Any, ops: Any = V2) -> Mutant:
@@ -77,8 +78,11 @@ def _unit_without_list(body: Any) -> Any:
 
 CANNY = "control_v11p_sd15_canny"
 
+_ALL_SHORT = ("V2-CONTROL-004", "V2-CONTROL-006", "V2-TXT2IMG-002", "V2-IMG2IMG-002")
+"""What speaks of units that need not have every field."""
+
 MUTANTS = (
-    _refuses("short-units", "001", "A unit without guidance_end is refused.", "guidance_end", ABSENT),
+    _refuses("short-units", "001", "A unit without guidance_end is refused.", "guidance_end", ABSENT, also=_ALL_SHORT),
     refuses_when("v2-control-refuses-full-units", "V2-CONTROL-001", "A unit with every field is refused.", V2, _full),
     _refuses("masks", "001", "Image to image refuses a mask.", "mask", filled, IMG2IMG_V2),
     _accepts("no-model", "002", "A unit needs no model.", "model", ABSENT, CANNY),

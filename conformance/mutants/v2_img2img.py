@@ -60,11 +60,11 @@ def _integer(value: Any) -> bool:
 
 
 def _one_checkpoint(state: State, request: Request) -> Request | Answer:
-    """The first checkpoint that a task was made with is the only one, refiners apart."""
+    """The first checkpoint that a task was made with is the only one; refiners and units apart."""
     if request.operation != IMG2IMG_V2 or not isinstance(request.json, dict):
         return request
     only, name = known_v2_model(state), request.json.get("model_name")
-    needs_another = an_object(request.json.get("sd_refiner"))
+    needs_another = any(request.json.get(field) for field in ("sd_refiner", "controlnet_units"))
     return coded(2, "no such model") if only and filled(name) and name != only and not needs_another else request
 
 
