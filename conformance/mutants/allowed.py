@@ -6,6 +6,7 @@ a seed, so that one variation stands for many servers.
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class Variation:
         make: the proxy's part; gets the random numbers of a seed. Name and text are set by `of`.
         wire: wraps the application, for what happens below requests and answers; then the suite goes over a port.
         tolerated: the contract names it as a departure, so warnings are right, and a strict judge may refuse it.
+        apart: it changes what other variations look at, so that one server cannot have both.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Variation:
     make: Make
     wire: Callable[[App], App] | None = None
     tolerated: bool = False
+    apart: bool = False
 
     def of(self, seed: int) -> Mutant:
         """The variation for a seed, as a proxy wants it."""
@@ -133,3 +136,47 @@ def walked(value: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> An
     if isinstance(value, dict):
         return change({key: walked(item, change) for key, item in value.items()})
     return value
+
+
+def together(name: str, ones: Sequence[Variation]) -> Variation:
+    """One server that differs in several ways; at most one of them may change events, files or what is on the wire."""
+    wires = [one.wire for one in ones if one.wire]
+    seed_of = [one.make for one in ones]
+    return Variation(
+        name=name,
+        text="; ".join(one.text for one in ones),
+        make=lambda rng: _composed([make(random.Random(rng.random())) for make in seed_of]),
+        wire=wires[0] if wires else None,
+        tolerated=any(one.tolerated for one in ones),
+    )
+
+
+def _composed(parts: Sequence[Mutant]) -> Mutant:
+    def of(part: Mutant, operation: str) -> bool:
+        return not part.ops or operation in part.ops
+
+    async def request(state: State, request: Request) -> Request | Answer:
+        for part in parts:
+            if part.request and of(part, request.operation):
+                found = part.request(state, request)
+                changed = await found if inspect.isawaitable(found) else found
+                if isinstance(changed, Answer):
+                    return changed
+                request = changed
+        return request
+
+    async def answer(state: State, request: Request, answer: Answer) -> Answer:
+        for part in parts:
+            if part.answer and of(part, request.operation):
+                found = part.answer(state, request, answer)
+                answer = await found if inspect.isawaitable(found) else found
+        return answer
+
+    return plain(
+        request=request,
+        answer=answer,
+        event=next((part.event for part in parts if part.event), None),
+        picture=next((part.picture for part in parts if part.picture), None),
+        sees_links=any(part.sees_links for part in parts),
+        sees_webhooks=any(part.sees_webhooks for part in parts),
+    )

@@ -219,9 +219,18 @@ VARIATIONS = (
         text="Task ids are hexadecimal, in capitals and without hyphens.",
         make=_renumbers(lambda rng: lambda inner: inner.replace("-", "").upper()),
         tolerated=True,
+        apart=True,
     ),
-    Variation(name="ids-of-letters", text="Task ids are 22 letters.", make=_renumbers(_letters), tolerated=True),
-    Variation(name="ids-of-digits", text="Task ids are decimal numbers.", make=_renumbers(_numbers), tolerated=True),
+    Variation(
+        name="ids-of-letters", text="Task ids are 22 letters.", make=_renumbers(_letters), tolerated=True, apart=True
+    ),
+    Variation(
+        name="ids-of-digits",
+        text="Task ids are decimal numbers.",
+        make=_renumbers(_numbers),
+        tolerated=True,
+        apart=True,
+    ),
     Variation(name="models-renamed", text="The models have other names.", make=_renames),
     Variation(name="models-fewer", text="There are fewer models.", make=_fewer),
     Variation(

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,7 +22,7 @@ from conformance import timing
 from conformance.budget import Limits
 from conformance.connections import connected
 from conformance.errors import Unreachable
-from conformance.mutants.allowed import Variation
+from conformance.mutants.allowed import Variation, together
 from conformance.mutants.judging import LONGEST_S, Bench, grade, outcomes
 from conformance.mutants.matrix import bench
 from conformance.mutants.proxy import Proxy
@@ -44,6 +45,7 @@ class Finding:
         red: what is worse than without the variation, by requirement: verdict and message.
         warned: requirements that are tolerated now and were not before.
         trouble: why there are no verdicts; "" when there are.
+        beside: other variations of the same server.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Finding:
     warned: tuple[str, ...] = ()
     trouble: str = ""
     took_s: float = 0.0
+    beside: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -61,9 +64,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
-    """Runs for one lane."""
+    """Runs for one lane.
 
-    runs: tuple[tuple[str, int], ...]
+    Attributes:
+        runs: variations of one server, and the seed.
+    """
+
+    runs: tuple[tuple[tuple[str, ...], int], ...]
     command: str
     control: str
 
@@ -162,10 +169,50 @@ async def _all(held: Bench, lot: Lot, url: str) -> list[Finding]:
     sound = {name: grade(outcome) for name, outcome in faultless.items()}
     catalogue = load_variations()
     findings: list[Finding] = []
-    for name, seed in lot.runs:
-        findings.append(await judged(held, catalogue[name], seed, url, sound))
+    for names, seed in lot.runs:
+        findings += await _tried(held, [catalogue[name] for name in names], seed, url, sound)
+    return findings
+
+
+async def _tried(
+    held: Bench, ones: Sequence[Variation], seed: int, url: str, sound: Mapping[str, int]
+) -> list[Finding]:
+    """Variations in one server; when something is red, each in a server of its own."""
+    if len(ones) > 1:
+        found = await judged(held, together("several", ones), seed, url, sound)
+        _tell(replace(found, name=" + ".join(one.name for one in ones)))
+        if found.good:
+            names = [one.name for one in ones]
+            return [
+                Finding(name=name, seed=seed, beside=tuple(other for other in names if other != name)) for name in names
+            ]
+    findings: list[Finding] = []
+    for one in ones:
+        findings.append(await judged(held, one, seed, url, sound))
         _tell(findings[-1])
     return findings
+
+
+def piles(names: Sequence[str], size: int, seed: int) -> list[tuple[str, ...]]:
+    """Variations dealt to servers, so that none of a server hides another of it."""
+    catalogue = load_variations()
+    found: list[list[str]] = []
+    for name in random.Random(seed).sample(names, k=len(names)):
+        fits = (pile for pile in found if len(pile) < size and all(_go(catalogue[name], catalogue[x]) for x in pile))
+        pile = next(fits, None)
+        if pile is None or catalogue[name].apart:
+            found.append([name])
+        else:
+            pile.append(name)
+    return [tuple(pile) for pile in found]
+
+
+def _go(one: Variation, other: Variation) -> bool:
+    """Whether one server can have both: names that begin alike are about the same thing."""
+    first, second = one.of(0), other.of(0)
+    clash = (first.event and second.event) or (first.picture and second.picture) or (one.wire and other.wire)
+    alike = one.name.removeprefix("v2-").split("-")[0] == other.name.removeprefix("v2-").split("-")[0]
+    return not (clash or alike or one.apart or other.apart)
 
 
 def _lot(lot: Lot) -> list[Finding]:
@@ -181,6 +228,7 @@ def markdown(findings: Sequence[Finding], command: str) -> str:
     for one in findings:
         by_name.setdefault(one.name, []).append(one)
     red = sum(not one.good for one in findings)
+    beside = sum(bool(one.beside) for one in findings)
     lines = [
         "# Allowed variations",
         "",
@@ -188,7 +236,8 @@ def markdown(findings: Sequence[Finding], command: str) -> str:
         f"made by a proxy in front of a correct server (`{command}`), with seeds for what can be drawn; a variation",
         "that the contract only tolerates may get warnings.",
         "",
-        f"{len(by_name)} variations, {len(findings)} runs, {red} of them with something red.",
+        f"{len(by_name)} variations, {len(findings)} runs, {red} of them with something red. In {beside} of the runs",
+        "the server had other variations as well; one with something red is tried again with each alone.",
         "",
         "| Variation | What the server does | Runs | Red | Tolerated with a warning |",
         "|---|---|---|---|---|",
@@ -213,13 +262,23 @@ def _tell(one: Finding) -> None:
 @click.option("--only", multiple=True, metavar="NAME", help="This variation, or those that begin so; repeatable.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1, 100), help="Runs of each.")
 @click.option("--lanes", default=2, show_default=True, type=click.IntRange(1, 64), help="Servers side by side.")
+@click.option(
+    "--together",
+    "together_",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="Variations in one server; where something is red, each is tried alone.",
+)
 @click.option("--write", is_flag=True, help=f"Write {PAGE}.")
-def main(command: str, control: str, only: tuple[str, ...], seeds: int, lanes: int, write: bool) -> None:
+def main(
+    command: str, control: str, only: tuple[str, ...], seeds: int, lanes: int, together_: int, write: bool
+) -> None:
     """Run the suite against servers that differ in what is left free; nothing may be red."""
     names = [name for name in load_variations() if not only or name.startswith(only)]
     if not names:
         raise click.UsageError("no such variation")
-    runs = [(name, seed) for name in names for seed in range(1, seeds + 1)]
+    runs = [(pile, seed) for seed in range(1, seeds + 1) for pile in piles(names, together_, seed)]
     count = -(-len(runs) // max(1, min(RENEWED_AFTER, -(-len(runs) // lanes))))
     lots = [Lot(runs=tuple(runs[start::count]), command=command, control=control) for start in range(count)]
     findings: list[Finding] = []
@@ -230,8 +289,8 @@ def main(command: str, control: str, only: tuple[str, ...], seeds: int, lanes: i
     except NoUpstream as error:
         click.echo(str(error), err=True)
         sys.exit(3)
-    order = {run: place for place, run in enumerate(runs)}
-    findings.sort(key=lambda one: order[one.name, one.seed])
+    order = {name: place for place, name in enumerate(names)}
+    findings.sort(key=lambda one: (order[one.name], one.seed))
     if write:
         PAGE.write_text(markdown(findings, command), encoding="utf-8")
     bad = sum(not one.good for one in findings)

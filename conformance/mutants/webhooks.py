@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,8 +18,13 @@ DONE = Answer(status=200)
 
 
 def behind(state: State, work: Awaitable[Any]) -> None:
-    """Lets something happen beside the answers; the state keeps it alive."""
-    state.memory.setdefault("behind", []).append(asyncio.ensure_future(work))
+    """Lets something happen beside the answers; the state keeps it alive, and what ends with the run ends quietly."""
+
+    async def quietly() -> None:
+        with suppress(RuntimeError):  # the connections are closed
+            await work
+
+    state.memory.setdefault("behind", []).append(asyncio.ensure_future(quietly()))
 
 
 def happens(name: str, number: str, text: str, event: OnEvent, **more: Any) -> Mutant:
@@ -199,6 +205,13 @@ def _unwrapped(body: Any) -> Any:
     return body["payload"]
 
 
+def _as_failed(state: State, hook: Hook, request: Request) -> Any:
+    body = request.fresh()
+    if not test_mode(hook):
+        body["payload"]["task"]["status"] = "TASK_STATUS_FAILED"
+    return state.deliver(hook, request.with_json(body))
+
+
 def _flat(body: Any) -> None:
     body["payload"] |= body["payload"].pop("task", {})
 
@@ -243,7 +256,7 @@ MUTANTS = (
     ),
     sets("payload-videos-null", "005", "videos of a payload is null.", "payload.videos", None, add=True),
     sets("payload-of-another", "006", "The id of a payload is another one.", "payload.task.task_id", _OTHER),
-    sets("payload-of-failure", "006", "A payload shows a failure.", "payload.task.status", "TASK_STATUS_FAILED"),
+    happens("payload-of-failure", "006", "The payload of a task that succeeded shows a failure.", _as_failed),
     sets("payload-seed-one-off", "006", "The seed of a payload is one more.", "payload.extra.seed", _plus_one),
     sets("payload-without-pictures", "006", "A payload has no pictures.", "payload.images", []),
     Mutant(
