@@ -19,8 +19,9 @@ PLAIN = ("V3-IMG2IMG-001",)
 OF_STRENGTH = (*PLAIN, "V3-IMG2IMG-002", "V3-IMG2IMG-005")
 """A seed is accepted, and a strength at both ends."""
 SEED = 20240229
-WIDTH, HEIGHT = 192, 128
-"""Of the pictures that are compared; the first source has this size, so that strength 0 leaves nothing to scale."""
+WIDTH, HEIGHT = 200, 136
+"""Of the pictures that are compared, no multiples of 64; the first source has this size, so that strength 0 leaves
+nothing to scale."""
 NEAR_0, NEAR_1 = 0.05, 1
 
 
@@ -87,7 +88,7 @@ async def little_strength_keeps_more_of_the_source(t: Trial) -> None:
 @area.check("V3-IMG2IMG-026", needs=OF_STRENGTH)
 async def strength_0_keeps_the_source(t: Trial) -> None:
     source = from_base64(_source(first=True))
-    [picture] = await t.pictures(IMG2IMG, await _body(t, 0, first=True))
+    [picture] = await t.pictures(IMG2IMG, await source_body(t, 0, first=True))
     words = degree(source, picture.image)
     if not like(source, picture.image, through_model=True):
         t.fail("a picture like its source", f"one that differs: {words}", picture.download)
@@ -95,15 +96,16 @@ async def strength_0_keeps_the_source(t: Trial) -> None:
 
 
 async def _pair(t: Trial, strength: float) -> Pair:
-    pictures = await t.all(
-        [t.pictures(IMG2IMG, await _body(t, strength, first=first)) for first in (True, False)],
-    )
+    asked = [await source_body(t, strength, first=first) for first in (True, False)]
+    pictures = await t.all(t.pictures(IMG2IMG, body, blame="V3-EXTRA-001" if "extra" in body else "") for body in asked)
     return Pair(first=pictures[0][0], second=pictures[1][0])
 
 
-async def _body(t: Trial, strength: float, *, first: bool) -> Body:
+async def source_body(t: Trial, strength: float, *, first: bool) -> Body:
+    """A seeded body with one of two sources; the one of the second at full strength has an empty `extra`, too."""
+    empty: Body | None = {} if strength == NEAR_1 and not first else None
     source = _source(first=first)
-    return await t.img2img(image_base64=source, width=WIDTH, height=HEIGHT, seed=SEED, strength=strength)
+    return await t.img2img(empty, image_base64=source, width=WIDTH, height=HEIGHT, seed=SEED, strength=strength)
 
 
 def _source(*, first: bool) -> str:
