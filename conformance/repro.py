@@ -244,7 +244,7 @@ def _script(session: Session, row: Requirement, outcome: Outcome, steps: Sequenc
         _heredoc('cat > "$work/claim.json"', json.dumps(claim.data)),
         'look() { python3 "$work/look.py" "$@"; }',
     ]
-    if session.clock is not None:
+    if session.clock is not None and any(step.polls for step in steps):
         lines.append(_TICK.format(control=session.target.control))
     for index, step in enumerate(steps):
         last = index == len(steps) - 1

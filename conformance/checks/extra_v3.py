@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conformance import stories
 from conformance.bodies import IMG2IMG, TXT2IMG, Body, Path, changed
+from conformance.checks.img2img_v3_pictures import NEAR_1, source_body
 from conformance.fields import Field, fields_of
 from conformance.registry import Area
 from conformance.trial import Trial
@@ -42,7 +43,7 @@ def _base(body: Body, path: Path) -> Body:
 
 @area.check("V3-EXTRA-001")
 async def extra_may_be_absent_or_empty(t: Trial) -> None:
-    empty = {TXT2IMG: (await stories.other_prompt(t)).body, IMG2IMG: {**await t.img2img(), "extra": {}}}
+    empty = {TXT2IMG: (await stories.other_prompt(t)).body, IMG2IMG: await source_body(t, NEAR_1, first=False)}
     for operation_id, body in await t.submits():
         await t.submitted(operation_id, body)
         await t.accepted(operation_id, empty[operation_id], as_is=True)

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import httpx
 
+from conformance.budget import Limits
 from conformance.registry import Registry, load_checks
 from conformance.runner import Plan, Result, run
 from conformance.target import Target
@@ -47,6 +48,7 @@ def judge(
     transport: Wrapper | None = None,
     settings: Settings | None = None,
     sends: bool | Sender = False,
+    limits: Limits | None = None,
     **target: Any,
 ) -> Result:
     """What the suite says of some requirements.
@@ -58,6 +60,7 @@ def judge(
         settings: of the mock, in place of a manual clock and `strict`.
         sends: whether the mock's events go over the network, to the suite's receiver, or what brings them there; else
             nobody hears of them.
+        limits: hard stops.
         target: further fields of `Target`.
     """
     document, rows, registry = _contract()
@@ -80,7 +83,7 @@ def judge(
     async def judged() -> Result:
         found = await run(
             Target(url=URL, **told),
-            Plan(requirements=chosen),
+            Plan(requirements=chosen, limits=limits or Limits()),
             registry,
             document,
             rows,
