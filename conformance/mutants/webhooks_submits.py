@@ -127,14 +127,14 @@ MUTANTS = (
         "test-mode-always-fails",
         "014",
         "Test mode gives a failure for any status.",
-        {"enabled": True},
+        {"enabled": True, "return_task_status": _SUCCEED},
         {"return_task_status": _FAILED},
     ),
     _mode_puts(
         "test-mode-always-succeeds",
         "015",
         "Test mode gives a success for any status.",
-        {"enabled": True},
+        {"enabled": True, "return_task_status": _FAILED},
         {"return_task_status": _SUCCEED},
     ),
     _mode_puts(
