@@ -69,7 +69,7 @@ def _other_adapter(state: State, body: Any) -> Any:
     """With the adapter of the other base model."""
     other = {ADAPTER: "ip-adapter_sdxl.bin", "ip-adapter_sdxl.bin": ADAPTER}
     for holder, key in places(body, f"{PROMPTS}[].model_name"):
-        if holder.get(key) not in other:
+        if not text(holder.get(key)) or holder[key] not in other:
             return False
         holder[key] = other[holder[key]]
         return None
