@@ -31,6 +31,7 @@ from conformance.wire import asking
 from openapi.document import Document
 from openapi.requirements import Keyword, Requirement, Requirements
 
+_HOLDS = (Verdict.NOT_APPLICABLE, Verdict.PASS)
 SOFT = (Keyword.SHOULD, Keyword.SHOULD_NOT, Keyword.MAY)
 
 
@@ -93,7 +94,7 @@ async def run(
         await judge.all(plan.requirements)
         if plan.again:
             await judge.again(session.afresh())
-        judge.settle_blocked()
+        judge.convict()
         judge.hold_to_document(log, document)
     return Result(
         outcomes=judge.outcomes,
@@ -157,8 +158,8 @@ class _Judge:
             await asyncio.gather(*(self._one(check, gate) for check in checks if check.phase is phase))
 
     async def again(self, session: Session) -> None:
-        """Tries the red ones once more, with fresh tasks."""
-        red = [outcome for outcome in self.outcomes.values() if outcome.verdict is Verdict.FAIL]
+        """Tries the red ones once more, with fresh tasks, and what was blocked by something that holds elsewhere."""
+        red = [one for one in self.outcomes.values() if one.verdict is Verdict.FAIL or self._strangely_blocked(one)]
         self._session = session
         for phase in Phase:
             if phase is Phase.LAST:
@@ -169,16 +170,21 @@ class _Judge:
                 if then.verdict.green:
                     message = f"red at first ({first.actual}), not red when tried again"
                     self._settle(replace(then, verdict=Verdict.UNSTABLE, message=message, first=first))
-                elif then.verdict is Verdict.FAIL:
+                elif then.verdict is first.verdict:
                     self._settle(replace(then, first=first))
 
-    def settle_blocked(self) -> None:
-        """A check that is blocked by a requirement that holds elsewhere was not decided at all."""
-        for outcome in list(self.outcomes.values()):
-            other = self.outcomes.get(outcome.blocked_by)
-            if outcome.verdict is Verdict.BLOCKED and other is not None and other.verdict.green:
-                message = f"{outcome.blocked_by} did not hold here, though its own check passed"
-                self._settle(replace(outcome, verdict=Verdict.UNTESTABLE, message=message))
+    def convict(self) -> None:
+        """A requirement that holds where its own check looks, and not where another one does, is broken there."""
+        for outcome in [one for one in self.outcomes.values() if self._strangely_blocked(one)]:
+            row = self._rows[outcome.blocked_by]
+            found = Broken(row.id, outcome.expected, outcome.actual, outcome.exchanges)
+            told = outcome_of(row, found, strict=self._strict)
+            self._settle(replace(told, claims=outcome.claims, site=outcome.site, first=outcome.first))
+
+    def _strangely_blocked(self, outcome: Outcome) -> bool:
+        """Whether a check was blocked by a requirement whose own check has passed."""
+        other = self.outcomes.get(outcome.blocked_by)
+        return outcome.verdict is Verdict.BLOCKED and other is not None and other.verdict in _HOLDS
 
     def hold_to_document(self, log: WireLog, document: Document) -> None:
         """What the document says of answers, and no check has seen: a look at every one of them."""
@@ -266,8 +272,11 @@ class _Judge:
                     requirement=row.id,
                     verdict=Verdict.BLOCKED,
                     message=f"{broken} does not hold: expected {end.expected}, got {end.actual}",
+                    expected=end.expected,
+                    actual=end.actual,
                     blocked_by=broken,
                     exchanges=end.exchanges,
+                    claims=tuple((number, claim.data) for number, claim in end.claims),
                 )
             case Broken():
                 return outcome_of(row, end, strict=self._strict)

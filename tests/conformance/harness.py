@@ -41,6 +41,13 @@ def _contract() -> tuple[Document, Requirements, Registry]:
     return load(), load_requirements(), load_checks()
 
 
+def mock_transport(settings: Settings | None = None, sender: Sender | None = None) -> httpx.ASGITransport:
+    """A mock in this process."""
+    parts = Parts(wall=FakeWall(), sender=sender or FakeSender())
+    app = create_app(load(), settings or Settings(clock=ClockMode.parse("manual")), parts)
+    return httpx.ASGITransport(app)
+
+
 def judge(
     ids: Iterable[str],
     *,
