@@ -140,15 +140,15 @@ def _files(name: str, text: str, kind: str, write: Callable[[Any], bytes]) -> Va
     """Files of one format, written in another way: the same one for every request."""
 
     async def picture(state: State, link: Link, request: Request, answer: Answer) -> Answer:
-        if answer.status not in (200, 206):
+        # A range that the upstream's file does not have may lie inside this one.
+        if answer.status not in (200, 206, 416):
             return answer
         kept = state.memory.setdefault("files", {})
         if link.url not in kept:
             whole = await state.fetch(link.origin, None)
-            kept[link.url] = _rewritten(whole.body, kind, write)
-        if kept[link.url] is None:
-            return answer
-        return _part(answer, request, kept[link.url])
+            data = _rewritten(whole.body, kind, write)
+            kept[link.url] = None if data is None else whole.with_body(data)
+        return answer if kept[link.url] is None else _part(kept[link.url], request)
 
     return Variation(name=name, text=text, make=lambda _: plain(picture=picture, sees_links=True))
 
@@ -163,15 +163,19 @@ def _rewritten(data: bytes, kind: str, write: Callable[[Any], bytes]) -> bytes |
         return None
 
 
-def _part(answer: Answer, request: Request, data: bytes) -> Answer:
+def _part(whole: Answer, request: Request) -> Answer:
     """The whole of a file, or the range that was asked for."""
+    data = whole.body
     found = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("range", ""))
-    if answer.status != 206 or found is None:
-        return answer.with_body(data)
+    if found is None or not (found[1] or found[2]):
+        return whole
     first, last = found[1], found[2]
-    start = int(first) if first else max(0, len(data) - int(last or 0))
+    start = int(first) if first else max(0, len(data) - int(last))
     end = min(int(last), len(data) - 1) if first and last else len(data) - 1
-    return answer.with_body(data[start : end + 1]).with_header("content-range", f"bytes {start}-{end}/{len(data)}")
+    if start > end:
+        return Answer(status=416, headers={"content-range": f"bytes */{len(data)}"})
+    part = whole.with_status(206).with_body(data[start : end + 1])
+    return part.with_header("content-range", f"bytes {start}-{end}/{len(data)}")
 
 
 def _jpeg(image: Any) -> bytes:

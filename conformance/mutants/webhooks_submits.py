@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conformance.bodies import IMG2IMG, TXT2IMG
-from conformance.mutants.making import ABSENT, V3, accepts, looks, refuses, refuses_when, rewrites
+from conformance.mutants.making import ABSENT, V3, accepts, is_wanted, looks, refuses, refuses_when, rewrites
 from conformance.mutants.values import Mutant
 from conformance.mutants.wanted import text
 from conformance.predicates import type_name
@@ -69,21 +69,11 @@ def _mode_puts(name: str, number: str, text: str, when: dict[str, Any], new: dic
         # An empty one is looked at too, if there is any.
         if not isinstance(_webhook(body).get("test_mode"), dict):
             return
-        if all(mode.get(key, ABSENT) == value for key, value in when.items()):
+        # By is_wanted, for 0 is not false.
+        if all(is_wanted(mode.get(key, ABSENT), value) for key, value in when.items()):
             mode.update(new)
 
     return rewrites(name, f"WEBHOOK-{number}", text, V3, change, **more)
-
-
-def _mode_off(name: str, text: str, seen: Callable[[dict[str, Any]], bool], **more: Any) -> Mutant:
-    """Reads some test modes as none."""
-
-    def change(body: Any) -> None:
-        mode = _webhook(body).get("test_mode")
-        if isinstance(mode, dict) and seen(mode):
-            del _webhook(body)["test_mode"]
-
-    return rewrites(name, "WEBHOOK-016", text, V3, change, **more)
 
 
 MUTANTS = (
@@ -150,12 +140,6 @@ MUTANTS = (
         "Test mode without enabled is on.",
         {"enabled": ABSENT},
         {"enabled": True},
-    ),
-    _mode_off(
-        "test-mode-off-by-default",
-        "Test mode without enabled is off.",
-        lambda mode: "enabled" not in mode,
-        strict=True,
     ),
     _mode_puts(
         "test-mode-always-on", "017", "Test mode is on when enabled is false.", {"enabled": False}, {"enabled": True}
