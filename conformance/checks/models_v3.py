@@ -122,7 +122,10 @@ async def a_filter_by_kind_lists_that_kind_only(t: Trial) -> None:
 
 @area.check("V3-MODEL-006", needs=(*OF_A_NAME, "V3-MODEL-005"))
 async def several_kinds_may_be_named(t: Trial) -> None:
-    first = {kind: set(map(name_of, listing.models_of(one.pages[0]))) for kind, one in (await by_kind(t)).items()}
+    first = {
+        kind: one.names if one.whole else set(map(name_of, listing.models_of(one.pages[0])))
+        for kind, one in (await by_kind(t)).items()
+    }
     two = sorted(first, key=lambda kind: (not first[kind], len(first[kind])))[1::-1]
     wanted = {name for kind in two for name in first[kind]}
     if len(two) < 2 or not 0 < len(wanted) <= listing.LIMIT:
@@ -130,7 +133,10 @@ async def several_kinds_may_be_named(t: Trial) -> None:
     query = [("filter.types", kind) for kind in two]
     answer = await listing.raw(t, *query, ("pagination.limit", str(listing.LIMIT)), says=Says.LENIENT)
     t.expect(answer, status(200), typed("models", "array"))
-    _same_names(t, wanted, set(map(name_of, listing.models_of(answer))), f"the models of {' and '.join(two)}", answer)
+    found = set(map(name_of, listing.models_of(answer)))
+    if found < wanted and listing.cursor_after(answer):  # a page may hold fewer than it was asked for
+        found = (await listing.listing(t, *query, says=Says.LENIENT)).names
+    _same_names(t, wanted, found, f"the models of {' and '.join(two)}", answer)
 
 
 def _same_names(t: Trial, wanted: set[str], found: set[str], words: str, *seen: Exchange) -> None:
@@ -241,7 +247,7 @@ async def a_limit_out_of_range_is_refused(t: Trial) -> None:
             t.tolerated(f"pagination.limit={limit} is answered with status 200", answer)
 
 
-@area.check("V3-MODEL-015", needs=OF_A_NAME)
+@area.check("V3-MODEL-015")
 async def following_cursors_lists_each_model_once(t: Trial) -> None:
     whole = await listing.listing(t)
     _once_each(t, whole)
@@ -283,6 +289,8 @@ async def _on_small_pages(t: Trial, query: listing.Query, wanted: Listing) -> No
 
 
 def _once_each(t: Trial, found: Listing) -> None:
+    for page in found.pages:  # no `needs`: that row cannot be judged itself while cursors are broken
+        t.expect(page, typed("models[].sd_name", "string"), typed("models[].id", "integer"), blame=OF_A_NAME[0])
     if again := listing.twice(found.models):
         t.fail("each model once", f"{again[0]} twice", *found.pages)
 
