@@ -35,6 +35,7 @@ class Ruling:
         others: requirements that are worse than without the mutant, the broken one and what it blocks left out.
         blocked: requirements that could not be decided because of the broken one.
         message: what the broken requirement's check saw; "" when it saw nothing.
+        site: the assertion that killed it, as `Outcome.site` has it; "" for none.
         trouble: why there are no verdicts; "" when there are.
     """
 
@@ -46,6 +47,7 @@ class Ruling:
     also: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
     message: str = ""
+    site: str = ""
     trouble: str = ""
     took_s: float = 0.0
 
@@ -144,11 +146,12 @@ async def ruling(
         )
     broken = found.get(mutant.breaks)
     verdict = broken.verdict if broken else None
+    killed = broken is not None and grade(broken) == 3 and sound.get(mutant.breaks, 0) < 3
     return Ruling(
         mutant=mutant.name,
         breaks=mutant.breaks,
         verdict=verdict.value if verdict else "no check",
-        killed=broken is not None and grade(broken) == 3 and sound.get(mutant.breaks, 0) < 3,
+        killed=killed,
         others={
             name: outcome.verdict.value
             if outcome.verdict is not Verdict.BLOCKED
@@ -159,6 +162,7 @@ async def ruling(
         also=mutant.also,
         blocked=tuple(name for name, one in found.items() if one.verdict is Verdict.BLOCKED),
         message=f"expected {broken.expected}, got {broken.actual}" if broken and broken.expected else "",
+        site=broken.site if broken and killed else "",
         took_s=timing.now() - started_s,
     )
 

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import click
 
 from conformance import timing
 from conformance.mutants.catalogue import load_mutants
 from conformance.mutants.judging import Bench, Ruling, grade, outcomes, own_ids, quick_ids, relevant_ids, ruling
-from conformance.mutants.table import Summary, markdown, record
+from conformance.mutants.sites import all_sites
+from conformance.mutants.table import Pass, Summary, in_readme, markdown, record
 from conformance.mutants.upstreams import DEFAULT, NoUpstream, upstream
 from conformance.mutants.values import FAITHFUL, Mutant
 
@@ -30,7 +30,7 @@ RENEWED_AFTER = {"own": 150, "area": 40, "all": 20}
 """Mutants that one server sees, by scope; then a fresh one takes over, for worlds and pictures pile up."""
 SCOPES = {"own": own_ids, "area": quick_ids, "all": relevant_ids}
 """Which requirements are judged of each mutant."""
-PAGE = Path("docs/conformance/mutants.md")
+PAGE, README = Path("docs/conformance/mutants.md"), Path("README.md")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,15 @@ class Lot:
     command: str
     control: str
     scope: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How a pass tries mutants; see `Pass`."""
+
+    scope: str
+    each: int | None = None
+    lanes: int = 2
 
 
 def bench(control: str) -> Bench:
@@ -70,12 +79,13 @@ async def _try_all(held: Bench, mutants: Sequence[Mutant], url: str, scope: str)
     for mutant in mutants:
         if mutant.breaks not in held.registry:
             found.append(Ruling(mutant=mutant.name, breaks=mutant.breaks, verdict="no check"))
-            continue
-        if mutant.strict not in sound:
-            faultless = await outcomes(held, FAITHFUL, url, needed, strict=mutant.strict)
-            sound[mutant.strict] = {name: grade(outcome) for name, outcome in faultless.items()}
-        ids = SCOPES[scope](held, mutant)
-        found.append(await ruling(held, mutant, url, sound[mutant.strict], ids))
+        else:
+            if mutant.strict not in sound:
+                faultless = await outcomes(held, FAITHFUL, url, needed, strict=mutant.strict)
+                sound[mutant.strict] = {name: grade(outcome) for name, outcome in faultless.items()}
+            ids = SCOPES[scope](held, mutant)
+            found.append(await ruling(held, mutant, url, sound[mutant.strict], ids))
+        _say(found[-1])
     return found
 
 
@@ -88,20 +98,35 @@ def _lots(names: Sequence[str], command: str, control: str, scope: str, lanes: i
     ]
 
 
-def judged(lots: Iterable[Lot], lanes: int, tell: Any = None) -> list[Ruling]:
-    """Rulings of all lots, which run side by side.
+def judged(lots: Iterable[Lot], lanes: int) -> list[Ruling]:
+    """Rulings of all lots, which run side by side, each in a process of its own that says them as it goes."""
+    with ProcessPoolExecutor(lanes, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        return [one for rulings in pool.map(_lot, lots) for one in rulings]
+
+
+def tried(catalogue: Mapping[str, Mutant], names: Sequence[str], way: Way, command: str, control: str) -> Pass:
+    """One pass over mutants.
 
     Args:
-        tell: called with the rulings of a lot when it has ended.
+        names: from which the pass takes those that it wants.
     """
-    found: list[Ruling] = []
-    with ExitStack() as stack:
-        pool = stack.enter_context(ProcessPoolExecutor(lanes, mp_context=get_context("spawn"), max_tasks_per_child=1))
-        for rulings in pool.map(_lot, lots):
-            found += rulings
-            if tell:
-                tell(rulings)
-    return found
+    chosen = some(names, catalogue, way.each) if way.each else list(names)
+    started_s, worked_s = timing.now(), _worked_s()
+    rulings = judged(_lots(chosen, command, control, way.scope, way.lanes), way.lanes)
+    order = {name: place for place, name in enumerate(chosen)}
+    return Pass(
+        rulings=tuple(sorted(rulings, key=lambda one: order[one.mutant])),
+        scope=way.scope,
+        each=way.each,
+        took_s=timing.now() - started_s,
+        worked_s=_worked_s() - worked_s,
+    )
+
+
+def _worked_s() -> float:
+    """Processor time of processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -113,21 +138,18 @@ def judged(lots: Iterable[Lot], lanes: int, tell: Any = None) -> list[Ruling]:
 @click.option(
     "--scope",
     type=click.Choice(list(SCOPES)),
-    default="all",
-    show_default=True,
-    help="What is judged of each mutant: the broken requirement, its area, or all that it can touch.",
+    help="What is judged of each mutant: the broken requirement, its area, or all that it can touch. Without it there "
+    "are two passes: all mutants by the broken requirement, and one of each requirement by all.",
 )
-@click.option("--quick", is_flag=True, help="The same as --scope area.")
 @click.option("--each", type=click.IntRange(1), metavar="N", help="At most N mutants of each requirement.")
 @click.option("--lanes", default=2, show_default=True, type=click.IntRange(1, 64), help="Servers side by side.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Where to write the rulings.")
-@click.option("--write", is_flag=True, help=f"Write {PAGE}.")
+@click.option("--write", is_flag=True, help=f"Write {PAGE} and the numbers in {README}.")
 def main(
     command: str,
     control: str,
     only: tuple[str, ...],
-    scope: str,
-    quick: bool,
+    scope: str | None,
     each: int | None,
     lanes: int,
     json_path: Path | None,
@@ -136,29 +158,27 @@ def main(
     """Run every mutant against the suite and say which survived."""
     catalogue = load_mutants()
     names = [name for name, mutant in catalogue.items() if not only or _is_meant(mutant, only)]
-    if each:
-        names = _some(names, catalogue, each)
     if not names:
         raise click.UsageError("no such mutant")
-    started_s, chosen = timing.now(), "area" if quick else scope
+    ways = [("own", each), ("all", each or 1)] if scope is None else [(scope, each)]
     try:
-        rulings = judged(_lots(names, command, control, chosen, lanes), lanes, _tell)
+        passes = [
+            tried(catalogue, names, Way(scope=one, each=most, lanes=lanes), command, control) for one, most in ways
+        ]
     except NoUpstream as error:
         click.echo(str(error), err=True)
         sys.exit(3)
-    order = {name: place for place, name in enumerate(names)}
-    rulings.sort(key=lambda one: order[one.mutant])
-    held = bench(control)
-    summary = Summary.of(held, catalogue, rulings, command, timing.now() - started_s, chosen)
+    summary = Summary.of(bench(control), catalogue, passes, command, all_sites())
     if json_path:
         json_path.write_text(json.dumps(record(summary, catalogue), indent=1, ensure_ascii=False) + "\n")
     if write:
         PAGE.write_text(markdown(summary, catalogue), encoding="utf-8")
+        README.write_text(in_readme(README.read_text(encoding="utf-8"), summary), encoding="utf-8")
     click.echo(summary.words())
     sys.exit(1 if summary.survivors else 0)
 
 
-def _some(names: Sequence[str], catalogue: Mapping[str, Mutant], each: int) -> list[str]:
+def some(names: Sequence[str], catalogue: Mapping[str, Mutant], each: int) -> list[str]:
     """The first few of each requirement."""
     taken: dict[str, int] = {}
     found: list[str] = []
@@ -174,11 +194,10 @@ def _is_meant(mutant: Mutant, only: tuple[str, ...]) -> bool:
     return any(word == mutant.name or mutant.breaks == word or mutant.breaks.startswith(f"{word}-") for word in only)
 
 
-def _tell(rulings: Sequence[Ruling]) -> None:
-    for one in rulings:
-        others = "" if one.alone else f" with {', '.join(one.others)}"
-        said = "killed" if one.killed else f"SURVIVED ({one.trouble or one.verdict})"
-        click.echo(f"{one.mutant}: {one.breaks} {said}{others} ({one.took_s:.1f} s)")
+def _say(one: Ruling) -> None:
+    others = "" if one.alone else f" with {', '.join(one.others)}"
+    said = "killed" if one.killed else f"SURVIVED ({one.trouble or one.verdict})"
+    click.echo(f"{one.mutant}: {one.breaks} {said}{others} ({one.took_s:.1f} s)")
 
 
 if __name__ == "__main__":

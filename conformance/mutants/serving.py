@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
+from conformance import timing
 from conformance.connections import Connections, Content, NoAnswer, RawAnswer, connected
 from conformance.mutants.proxy import Proxy
 
@@ -69,6 +70,9 @@ async def listening(app: Any, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
         server.should_exit = server.force_exit = True
         with suppress(asyncio.CancelledError):
             await serving
+        await timing.pause(0)  # who was just accepted becomes a connection
+        for connection in list(server.server_state.connections):
+            connection.transport.abort()
         sock.close()
 
 

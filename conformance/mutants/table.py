@@ -2,103 +2,207 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from conformance.mutants.judging import Bench, Ruling
+from conformance.mutants.sites import Site, site_at
+from conformance.mutants.untested import REASONS
 from conformance.mutants.values import Mutant
 
-_SCOPES = {"own": " (only the broken requirement was judged)", "area": " in its area", "all": ""}
+SCOPES = {
+    "own": "only the broken requirement and what it needs",
+    "area": "the area of the broken requirement",
+    "all": "every requirement that the mutant can touch",
+}
 MUSTS = ("MUST", "MUST NOT")
+MARKS = ("<!-- mutants -->", "<!-- /mutants -->")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """Rulings and what follows from them.
+class Pass:
+    """Mutants that were tried in one way.
 
     Attributes:
-        untested: observable requirements that no mutant breaks, by whether they are a MUST.
-        took_s: wall time of all.
+        scope: what was judged of each.
+        each: at most so many of each requirement; None for all.
+        took_s: wall time.
+        worked_s: processor time of all processes, servers too.
     """
 
     rulings: tuple[Ruling, ...]
-    sentences: Mapping[str, str]
-    untested_musts: tuple[str, ...]
-    untested_others: tuple[str, ...]
-    command: str
-    took_s: float
-    scope: str = "all"
+    scope: str
+    each: int | None = None
+    took_s: float = 0.0
+    worked_s: float = 0.0
 
-    @classmethod
-    def of(
-        cls,
-        bench: Bench,
-        catalogue: Mapping[str, Mutant],
-        rulings: Sequence[Ruling],
-        command: str,
-        took_s: float,
-        scope: str = "all",
-    ) -> Summary:
-        """Of rulings.
-
-        Args:
-            catalogue: all mutants, also those that were not tried.
-        """
-        broken = {mutant.breaks for mutant in catalogue.values()}
-        untested = [row for row in bench.rows if row.observable and row.id not in broken]
-        return cls(
-            rulings=tuple(rulings),
-            sentences={row.id: row.text for row in bench.rows},
-            untested_musts=tuple(row.id for row in untested if row.keyword in MUSTS),
-            untested_others=tuple(row.id for row in untested if row.keyword not in MUSTS),
-            command=command,
-            took_s=took_s,
-            scope=scope,
-        )
+    @property
+    def killed(self) -> tuple[Ruling, ...]:
+        """Mutants that the suite found."""
+        return tuple(one for one in self.rulings if one.killed)
 
     @property
     def survivors(self) -> tuple[Ruling, ...]:
         """Mutants that the suite let pass."""
         return tuple(one for one in self.rulings if not one.killed)
 
+    @property
+    def alone(self) -> tuple[Ruling, ...]:
+        """Mutants that were found and turned nothing else red."""
+        return tuple(one for one in self.killed if one.alone)
+
+    def words(self) -> str:
+        """The numbers, in a sentence or two."""
+        number, killed, alone = len(self.rulings), len(self.killed), len(self.alone)
+        which = f"{self.each} of each requirement, " if self.each else ""
+        return (
+            f"{which}judged by {SCOPES[self.scope]}: {killed} of {number} mutants killed ({_share(killed, number)}), "
+            f"{alone} ({_share(alone, number)}) with nothing else red; "
+            f"{self.took_s:.0f} s, {self.worked_s:.0f} s of processor time"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Passes and what follows from them.
+
+    Attributes:
+        passes: the first one tells what is killed, the last one what is alone.
+        untested: observable requirements that no mutant breaks, MUSTs first.
+        musts: those of them that are a MUST.
+        sites: every assertion of the checks.
+        command: starts the server behind the mutants.
+    """
+
+    passes: tuple[Pass, ...]
+    sentences: Mapping[str, str]
+    untested: tuple[str, ...]
+    musts: tuple[str, ...]
+    sites: tuple[Site, ...]
+    command: str
+
+    @classmethod
+    def of(
+        cls,
+        bench: Bench,
+        catalogue: Mapping[str, Mutant],
+        passes: Sequence[Pass],
+        command: str,
+        sites: Sequence[Site] = (),
+    ) -> Summary:
+        """Of passes.
+
+        Args:
+            catalogue: all mutants, also those that were not tried.
+        """
+        broken = {mutant.breaks for mutant in catalogue.values()}
+        untested = [row for row in bench.rows if row.observable and row.id not in broken]
+        musts = tuple(row.id for row in untested if row.keyword in MUSTS)
+        return cls(
+            passes=tuple(passes),
+            sentences={row.id: row.text for row in bench.rows if row.observable},
+            untested=(*musts, *(row.id for row in untested if row.id not in musts)),
+            musts=musts,
+            sites=tuple(sites),
+            command=command,
+        )
+
+    @property
+    def survivors(self) -> tuple[Ruling, ...]:
+        """Mutants that the suite let pass, in any pass."""
+        return tuple(one for each in self.passes for one in each.survivors)
+
+    @property
+    def speaking(self) -> frozenset[Site]:
+        """Assertions that some mutant made speak."""
+        places = {one.site for each in self.passes for one in each.killed if one.site}
+        return frozenset(site for site in (site_at(place, self.sites) for place in places) if site is not None)
+
+    @property
+    def shared(self) -> frozenset[str]:
+        """Lines of checks that some mutant made red though no assertion stands there: what they call asserts."""
+        places = {one.site for each in self.passes for one in each.killed if one.site}
+        return frozenset(place for place in places if site_at(place, self.sites) is None)
+
+    @property
+    def silent(self) -> tuple[Site, ...]:
+        """Assertions that no mutant made speak."""
+        spoke = self.speaking
+        return tuple(site for site in self.sites if site not in spoke)
+
     def words(self) -> str:
         """The numbers, in lines."""
-        killed = [one for one in self.rulings if one.killed]
-        total = len(self.rulings)
+        broken = {one.breaks for each in self.passes for one in each.rulings}
+        lines = [each.words() for each in self.passes]
+        lines.append(
+            f"{len(broken)} requirements tried; {len(self.musts)} MUST and "
+            f"{len(self.untested) - len(self.musts)} other requirements have no mutant"
+        )
+        lines.append(
+            f"{len(self.speaking)} of {len(self.sites)} assertions of the checks made some mutant red, and "
+            f"{len(self.shared)} further lines, where checks rest on what they share"
+        )
+        return "".join(f"{line[0].upper()}{line[1:]}.\n" for line in lines).rstrip()
+
+    def short(self) -> str:
+        """The numbers for the README, in one paragraph."""
+        kills, last = self.passes[0], self.passes[-1]
+        number, killed, tried, alone = len(kills.rulings), len(kills.killed), len(last.rulings), len(last.alone)
+        tested = len(self.sentences) - len(self.untested)
         return (
-            f"{len(killed)} of {total} mutants killed ({_share(len(killed), total)}), "
-            f"{sum(one.alone for one in killed)} of them ({_share(sum(one.alone for one in killed), len(killed))}) "
-            f"with nothing else red{_SCOPES[self.scope]}; {self.took_s:.0f} s.\n"
-            f"{len({one.breaks for one in self.rulings})} requirements tried, "
-            f"{len(self.untested_musts)} MUST and {len(self.untested_others)} other requirements have no mutant."
+            f"{number:,} mutants break {tested} of {len(self.sentences)} sentences; "
+            f"{killed:,} of them ({_share(killed, number)}) are found. Of {tried} that the\n"
+            f"whole suite was run against, {alone} ({_share(alone, tried)}) turn nothing else red. "
+            f"{len(self.speaking)} of {len(self.sites)} assertions of the checks have killed one."
         )
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.0f} %" if whole else "none"
+    return f"{100 * part / whole:.1f} %".replace(".0 %", " %") if whole else "none"
 
 
 def record(summary: Summary, catalogue: Mapping[str, Mutant]) -> dict[str, Any]:
     """As JSON."""
     return {
         "upstream": summary.command,
-        "took_s": round(summary.took_s, 1),
-        "killed": sum(one.killed for one in summary.rulings),
-        "alone": sum(one.killed and one.alone for one in summary.rulings),
-        "mutants": [
-            asdict(one) | {"alone": one.alone, "text": catalogue[one.mutant].text, "took_s": round(one.took_s, 2)}
-            for one in summary.rulings
+        "passes": [
+            {
+                "scope": each.scope,
+                "each": each.each,
+                "took_s": round(each.took_s, 1),
+                "worked_s": round(each.worked_s, 1),
+                "killed": len(each.killed),
+                "alone": len(each.alone),
+                "mutants": [
+                    asdict(one)
+                    | {"alone": one.alone, "text": catalogue[one.mutant].text, "took_s": round(one.took_s, 2)}
+                    for one in each.rulings
+                ],
+            }
+            for each in summary.passes
         ],
-        "untested": [*summary.untested_musts, *summary.untested_others],
+        "untested": list(summary.untested),
+        "silent": [site.name for site in summary.silent],
     }
+
+
+def in_readme(text: str, summary: Summary) -> str:
+    """A README with the numbers between its two marks.
+
+    Raises:
+        ValueError: it has no such marks.
+    """
+    start, end = (re.escape(mark) for mark in MARKS)
+    found, times = re.subn(f"{start}.*?{end}", lambda _: f"{MARKS[0]}\n{summary.short()}\n{MARKS[1]}", text, flags=re.S)
+    if times != 1:
+        raise ValueError(f"the README needs the marks {' and '.join(MARKS)} once")
+    return found
 
 
 def markdown(summary: Summary, catalogue: Mapping[str, Mutant]) -> str:
     """The page."""
-    by_requirement: dict[str, list[Ruling]] = {}
-    for one in summary.rulings:
-        by_requirement.setdefault(one.breaks, []).append(one)
     lines = [
         "# Mutants",
         "",
@@ -106,7 +210,7 @@ def markdown(summary: Summary, catalogue: Mapping[str, Mutant]) -> str:
         "which changes one thing on the way. The suite is run against each; it must find the requirement that the",
         "mutant breaks, and should find nothing else. This page is written by `make mutants`.",
         "",
-        *summary.words().splitlines(),
+        *(f"- {line}" for line in summary.words().splitlines()),
         "",
         f"Behind the mutants stood `{summary.command}`. To start one by hand, in front of a server of your own:",
         "",
@@ -115,28 +219,57 @@ def markdown(summary: Summary, catalogue: Mapping[str, Mutant]) -> str:
         "novita-conformance mutant --list",
         "```",
         "",
+        "A requirement without a mutant counts as untested, and so does an assertion that no mutant made red; both are",
+        "listed below. `python -m conformance.mutants.silenced` goes the other way: it takes one assertion at a time",
+        "out of the suite and runs a mutant that it killed, which must then live.",
+        "",
         "## Requirements and their mutants",
         "",
-        "`alone`: nothing else was red. `with ...`: what else was; a requirement in brackets is one that the same",
-        "defect cannot help breaking.",
+        "The last column is filled for mutants that the whole suite was run against. `alone`: nothing else was red;",
+        "`with ...`: what else was. A requirement in brackets is one that the same defect cannot help breaking.",
         "",
         "| requirement | mutant | its defect | killed | others |",
         "| --- | --- | --- | --- | --- |",
+        *_rows(summary, catalogue),
+        "",
+        "## Requirements without a mutant",
+        "",
+        "| requirement | MUST | why |",
+        "| --- | --- | --- |",
     ]
-    for requirement in sorted(by_requirement):
-        for place, one in enumerate(by_requirement[requirement]):
-            text = catalogue[one.mutant].text.replace("|", "\\|")
-            name = requirement if place == 0 else ""
-            killed = "yes" if one.killed else f"**no** ({one.trouble or one.verdict})"
-            lines.append(f"| {name} | `{one.mutant}` | {text} | {killed} | {_others(one)} |")
-    lines += ["", "## Requirements without a mutant", ""]
-    lines += ["They count as untested.", ""]
-    for title, untested in (("MUST", summary.untested_musts), ("others", summary.untested_others)):
-        lines.append(f"- {title}: {', '.join(untested) or 'none'}")
+    for name in summary.untested:
+        must = "yes" if name in summary.musts else "no"
+        lines.append(f"| {name} | {must} | {REASONS.get(name, '**none given**')} |")
+    lines += [
+        "",
+        "## Assertions that no mutant made red",
+        "",
+        "By module of `conformance/checks`, with their lines.",
+        "",
+    ]
+    by_module: dict[str, list[str]] = {}
+    for site in summary.silent:
+        by_module.setdefault(site.module, []).append(str(site.line))
+    lines += [f"- `{module}`: {', '.join(numbers)}" for module, numbers in by_module.items()]
     return "\n".join(lines) + "\n"
 
 
+def _rows(summary: Summary, catalogue: Mapping[str, Mutant]) -> list[str]:
+    judged_by_all = {one.mutant: one for each in summary.passes if each.scope == "all" for one in each.rulings}
+    shown, lines = "", []
+    for one in sorted(summary.passes[0].rulings, key=lambda one: one.breaks):
+        text = catalogue[one.mutant].text.replace("|", "\\|")
+        killed = "yes" if one.killed else f"**no** ({one.trouble or one.verdict})"
+        whole = judged_by_all.get(one.mutant)
+        name = "" if one.breaks == shown else one.breaks
+        shown = one.breaks
+        lines.append(f"| {name} | `{one.mutant}` | {text} | {killed} | {_others(whole) if whole else ''} |")
+    return lines
+
+
 def _others(one: Ruling) -> str:
+    if not one.killed:
+        return f"**not killed** ({one.trouble or one.verdict})"
     if not one.others:
         return "alone"
     return "with " + ", ".join(f"({name})" if name in one.also else name for name in sorted(one.others))

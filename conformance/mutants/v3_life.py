@@ -224,6 +224,7 @@ MUTANTS = (
         text="A task shows the pictures of another one that was submitted at the same time.",
         request=_meets,
         answer=_swaps_pictures,
+        also=("V3-IMAGE-002",),
     ),
     puts("eta-stays", "V3-LIFE-009", "eta of a finished task is 3.", RESULT, "task.eta", 3, when=succeeded, add=True),
     _life("results-are-forgotten", "010", "A result is forgotten half an hour after its task ended.", _lost),
