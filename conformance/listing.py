@@ -122,13 +122,15 @@ async def raw(t: Trial, *query: tuple[str, str], says: Says = Says.VALID) -> Exc
     return await t.once(f"models {words}", lambda: t.ask(MODELS, params=query, says=says, purpose=f"models, {words}"))
 
 
-async def listing(t: Trial, *query: tuple[str, str], limit: int = LIMIT, most: int = MOST_PAGES) -> Listing:
+async def listing(
+    t: Trial, *query: tuple[str, str], limit: int = LIMIT, most: int = MOST_PAGES, says: Says = Says.VALID
+) -> Listing:
     """Pages of a list from the first on, following its cursors."""
     pages: list[Exchange] = []
     cursor: object = ""
     while len(pages) < most:
         after = (("pagination.cursor", str(cursor)),) if cursor else ()
-        pages.append(await page(t, *query, ("pagination.limit", str(limit)), *after))
+        pages.append(await page(t, *query, ("pagination.limit", str(limit)), *after, says=says))
         cursor = cursor_after(pages[-1])
         if cursor is MISSING or cursor == "":
             return Listing(pages=tuple(pages), whole=True)

@@ -122,11 +122,13 @@ async def a_filter_by_kind_lists_that_kind_only(t: Trial) -> None:
 
 @area.check("V3-MODEL-006", needs=(*OF_A_NAME, "V3-MODEL-005"))
 async def several_kinds_may_be_named(t: Trial) -> None:
+    kinds = await by_kind(t)
     first = {
         kind: one.names if one.whole else set(map(name_of, listing.models_of(one.pages[0])))
-        for kind, one in (await by_kind(t)).items()
+        for kind, one in kinds.items()
     }
-    two = sorted(first, key=lambda kind: (not first[kind], len(first[kind])))[1::-1]
+    # The first page of a list that goes on need not be full, so whole lists come first.
+    two = sorted(first, key=lambda kind: (not first[kind], not kinds[kind].whole, len(first[kind])))[1::-1]
     wanted = {name for kind in two for name in first[kind]}
     if len(two) < 2 or not 0 < len(wanted) <= listing.LIMIT:
         t.not_measured("the target lists no two kinds that would fit on one page")
