@@ -91,6 +91,11 @@ def main() -> None:
         sys.exit(int(ExitCode.INTERRUPTED))
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] in ("conformance", "openapi"):
+            raise
+        click.echo(f"novita-conformance needs {error.name}: pip install 'novita-mock[conformance]'", err=True)
+        sys.exit(int(ExitCode.USAGE))
     except Exception:  # Python would exit with 1, which means that a server is at fault
         traceback.print_exc()
         sys.exit(int(ExitCode.HARNESS_ERROR))

@@ -388,3 +388,16 @@ def test_the_module_is_the_command() -> None:
         [sys.executable, "-m", "conformance", "--version"], capture_output=True, text=True, check=False
     )
     assert done.stdout.startswith("novita-conformance ")
+
+
+def test_the_base_install_says_what_is_missing() -> None:
+    """Without the extra `run` cannot start; it says which one, not where it broke."""
+    program = (
+        "import sys; sys.modules['aiohttp'] = None; sys.modules['rich'] = None\n"
+        "sys.argv = ['novita-conformance', 'run', 'http://127.0.0.1:1', '--api-key', 'k', '--only', 'V3-MODEL-001']\n"
+        "from conformance.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == ExitCode.USAGE
+    assert "pip install 'novita-mock[conformance]'" in done.stderr
+    assert "Traceback" not in done.stderr
