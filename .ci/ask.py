@@ -12,6 +12,7 @@ import tempfile
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from pathlib import Path
 from typing import Any
 
 HEADERS = {"Authorization": "Bearer sk-mock-wheel", "Content-Type": "application/json"}
@@ -54,7 +55,12 @@ def main(command: str) -> None:
         sys.exit(f"expected a PNG, came {picture[:40]!r}")
     if code != 0:
         sys.exit(f"expected the mock to end in peace on SIGTERM, came exit code {code}")
-    sys.stdout.write(f"the installed wheel answered: a PNG of {len(picture)} bytes\n")
+    suite = [str(Path(command).with_name("novita-conformance")), "list"]
+    listed = subprocess.run(suite, capture_output=True, text=True, timeout=60, check=False)
+    if listed.returncode != 0 or "V3-TXT2IMG-001" not in listed.stdout:
+        sys.exit(f"expected the requirements from {suite}, came {listed.returncode} {listed.stderr}")
+    rows = len(listed.stdout.splitlines())
+    sys.stdout.write(f"the installed wheel answered: a PNG of {len(picture)} bytes, {rows} requirements\n")
 
 
 def ask(url: str) -> bytes:
