@@ -249,6 +249,7 @@ VARIATIONS = (
         text="While a task is worked on its result holds a preview.",
         make=lambda _: plain(answer=_previews, ops=(RESULT,)),
         tolerated=True,
+        apart=True,
     ),
     Variation(name="other-seeds", text="Other seeds are drawn.", make=_other_seeds),
     answered(
