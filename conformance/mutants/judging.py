@@ -113,10 +113,13 @@ def relevant_ids(bench: Bench, mutant: Mutant) -> set[str]:
 
 def own_ids(bench: Bench, mutant: Mutant) -> set[str]:
     """The broken requirement and what it needs: enough to see whether the mutant is killed, not whether alone."""
-    check = bench.registry[mutant.breaks]
-    if check.phase is Phase.LAST:  # it looks at what the others did
-        return relevant_ids(bench, mutant)
-    return {mutant.breaks} | {need for need in check.needs if need in bench.registry}
+    needs = bench.registry[mutant.breaks].needs
+    return {mutant.breaks} | {need for need in needs if need in bench.registry}
+
+
+def looks_at_others(bench: Bench, mutant: Mutant) -> bool:
+    """Whether the broken requirement's check looks at what the others did, so that alone it may see less."""
+    return bench.registry[mutant.breaks].phase is Phase.LAST
 
 
 def quick_ids(bench: Bench, mutant: Mutant) -> set[str]:

@@ -7,12 +7,13 @@ it, and says which requirement saw which mutant. Exit codes: 0 all killed, 1 one
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import resource
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,7 +21,17 @@ import click
 
 from conformance import timing
 from conformance.mutants.catalogue import load_mutants
-from conformance.mutants.judging import Bench, Ruling, grade, outcomes, own_ids, quick_ids, relevant_ids, ruling
+from conformance.mutants.judging import (
+    Bench,
+    Ruling,
+    grade,
+    looks_at_others,
+    outcomes,
+    own_ids,
+    quick_ids,
+    relevant_ids,
+    ruling,
+)
 from conformance.mutants.sites import all_sites
 from conformance.mutants.table import Pass, Summary, in_readme, markdown, record
 from conformance.mutants.upstreams import DEFAULT, NoUpstream, upstream
@@ -67,15 +78,17 @@ def bench(control: str) -> Bench:
 
 def _lot(lot: Lot) -> list[Ruling]:
     """In a process of its own: tries mutants one after the other."""
-    catalogue = load_mutants()
+    catalogue, held = load_mutants(), bench(lot.control)
+    gc.freeze()  # no looking for garbage in the document and the catalogue, which stay
     with upstream(lot.command) as url:
-        return asyncio.run(_try_all(bench(lot.control), [catalogue[name] for name in lot.names], url, lot.scope))
+        return asyncio.run(_try_all(held, [catalogue[name] for name in lot.names], url, lot.scope))
 
 
 async def _try_all(held: Bench, mutants: Sequence[Mutant], url: str, scope: str) -> list[Ruling]:
     found: list[Ruling] = []
     sound: dict[bool, Mapping[str, int]] = {}
-    needed = {one for mutant in mutants if mutant.breaks in held.registry for one in SCOPES[scope](held, mutant)}
+    known = [mutant for mutant in mutants if mutant.breaks in held.registry]
+    needed = {one for mutant in known for one in SCOPES[scope](held, mutant)}
     for mutant in mutants:
         if mutant.breaks not in held.registry:
             found.append(Ruling(mutant=mutant.name, breaks=mutant.breaks, verdict="no check"))
@@ -83,8 +96,11 @@ async def _try_all(held: Bench, mutants: Sequence[Mutant], url: str, scope: str)
             if mutant.strict not in sound:
                 faultless = await outcomes(held, FAITHFUL, url, needed, strict=mutant.strict)
                 sound[mutant.strict] = {name: grade(outcome) for name, outcome in faultless.items()}
-            ids = SCOPES[scope](held, mutant)
-            found.append(await ruling(held, mutant, url, sound[mutant.strict], ids))
+            one = await ruling(held, mutant, url, sound[mutant.strict], SCOPES[scope](held, mutant))
+            if not one.killed and looks_at_others(held, mutant):
+                again = await ruling(held, mutant, url, sound[mutant.strict], relevant_ids(held, mutant))
+                one = replace(again, others=one.others)  # of what else is red nothing was asked
+            found.append(one)
         _say(found[-1])
     return found
 

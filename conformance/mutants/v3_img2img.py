@@ -10,6 +10,7 @@ from conformance.mutants.making import (
     accepts,
     breaks_on,
     known_model,
+    learn_model,
     made_up_acceptance,
     rewrites,
     takes,
@@ -94,6 +95,7 @@ async def _odd_status(state: State, request: Request, answer: Answer) -> Answer:
     """Status 422 where only the name of the checkpoint was in the way."""
     if request.operation != IMG2IMG or answer.status not in (400, 404) or request.json is MISSING:
         return answer
+    await learn_model(state, request)
     body = request.fresh()
     if _another_model(state, body) is False or (await state.upstream(request.with_json(body))).task_id is None:
         return answer
