@@ -12,7 +12,6 @@ import tempfile
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from pathlib import Path
 from typing import Any
 
 HEADERS = {"Authorization": "Bearer sk-mock-wheel", "Content-Type": "application/json"}
