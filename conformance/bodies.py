@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import copy
 import io
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -43,8 +42,8 @@ def txt2img(names: Names, extra: Body | None = None, **request: Any) -> Body:
         }
     }
     if extra is not None:
-        body["extra"] = copy.deepcopy(extra)
-    return copy.deepcopy(body)
+        body["extra"] = dict(extra)
+    return body
 
 
 def img2img(names: Names, extra: Body | None = None, **request: Any) -> Body:
@@ -54,43 +53,39 @@ def img2img(names: Names, extra: Body | None = None, **request: Any) -> Body:
 
 def txt2img_v2(names: Names, **fields: Any) -> Body:
     """A v2 text-to-image body with the thirteen required fields."""
-    return copy.deepcopy(
-        {
-            "prompt": PROMPT,
-            "negative_prompt": "blurry",
-            "model_name": names.checkpoint_in_api,
-            "sampler_name": "Euler a",
-            "batch_size": 1,
-            "n_iter": 1,
-            "steps": STEPS,
-            "cfg_scale": 7,
-            "seed": -1,
-            "width": SIDE,
-            "height": SIDE,
-            "restore_faces": False,
-            "restore_faces_model": None,
-            **fields,
-        }
-    )
+    return {
+        "prompt": PROMPT,
+        "negative_prompt": "blurry",
+        "model_name": names.checkpoint_in_api,
+        "sampler_name": "Euler a",
+        "batch_size": 1,
+        "n_iter": 1,
+        "steps": STEPS,
+        "cfg_scale": 7,
+        "seed": -1,
+        "width": SIDE,
+        "height": SIDE,
+        "restore_faces": False,
+        "restore_faces_model": None,
+        **fields,
+    }
 
 
 def img2img_v2(names: Names, **fields: Any) -> Body:
     """A v2 image-to-image body with the ten required fields."""
-    return copy.deepcopy(
-        {
-            "prompt": PROMPT,
-            "model_name": names.checkpoint_in_api,
-            "sampler_name": "Euler a",
-            "batch_size": 1,
-            "n_iter": 1,
-            "steps": STEPS,
-            "cfg_scale": 7,
-            "width": SIDE,
-            "height": SIDE,
-            "init_images": [picture()],
-            **fields,
-        }
-    )
+    return {
+        "prompt": PROMPT,
+        "model_name": names.checkpoint_in_api,
+        "sampler_name": "Euler a",
+        "batch_size": 1,
+        "n_iter": 1,
+        "steps": STEPS,
+        "cfg_scale": 7,
+        "width": SIDE,
+        "height": SIDE,
+        "init_images": [picture()],
+        **fields,
+    }
 
 
 def changed(body: Body, path: Path, value: Any) -> Body:

@@ -191,7 +191,7 @@ Found = tuple[Path, JsonObject, bool]
 
 def _schemas(document: Document, operation_id: str, reading: Reading) -> dict[str, Found]:
     operation = document.operations[operation_id]
-    whole = document.rendered(reading)
+    whole = document.shared(reading)
     body = whole["paths"][operation.path][operation.method.lower()]["requestBody"]
     schema = _merged(whole, body["content"]["application/json"]["schema"])
     return dict(_below(whole, schema, "", ()))

@@ -190,6 +190,10 @@ class Document:
         """A complete, plain OpenAPI document in one reading; the caller's own copy."""
         return deepcopy(self._reading(reading))
 
+    def shared(self, reading: Reading) -> JsonObject:
+        """The same document, held by everybody who asks: to look at, never to change."""
+        return self._reading(reading)
+
     def response_validator(self, operation_id: str, status: int, reading: Reading = Reading.DOCUMENTED) -> Validator:
         """What validates an answer of an operation.
 

@@ -141,7 +141,10 @@ async def the_key_stands_in_no_answer(t: Trial) -> None:
         await t.finished(TXT2IMG, await t.txt2img())  # few checks were chosen: nothing was said so far
     keys = [key for key in (t.target.key, t.target.second_key) if len(key) >= SHORTEST_KEY]
     if not keys:
-        t.not_measured(f"the key has fewer than {SHORTEST_KEY} characters, which could stand in an answer by chance")
+        t.not_measured(
+            f"the key has fewer than {SHORTEST_KEY} characters, which could stand in an answer by chance; "
+            "an account with a longer one would tell"
+        )
     texts = "|".join(re.escape(text) for key in keys for text in sorted({key, quote(key, safe="")}))
     pattern = re.compile(rf"(?<![\w-])({texts})(?![\w-])".encode())
     for exchange in log.values():

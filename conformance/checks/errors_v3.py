@@ -247,7 +247,7 @@ async def _plain_refusals(t: Trial) -> None:
 
 def _table(t: Trial, reading: Reading) -> dict[tuple[str, int], tuple[str, ...]]:
     """The reasons of each operation and status in a reading."""
-    whole = t.document.rendered(reading)
+    whole = t.document.shared(reading)
     schemas: dict[int, dict[str, Any]] = {
         schema["properties"]["code"]["const"]: schema
         for schema in whole["components"]["schemas"].values()

@@ -34,7 +34,7 @@ async def words_of(t: Trial, parameter: str) -> list[str]:
 
 
 async def _words(t: Trial) -> dict[str, list[str]]:
-    whole = t.document.rendered(Reading.DOCUMENTED)
+    whole = t.document.shared(Reading.DOCUMENTED)
     found: dict[str, list[str]] = {}
     for parameter in whole["paths"][t.document.operations[MODELS].path]["get"]["parameters"]:
         schema = parameter["schema"]

@@ -49,7 +49,7 @@ async def the_task_id_stands_at_the_top_level(t: Trial) -> None:
 
 @area.check("V3-SUBMIT-003")
 async def a_task_id_is_a_uuid(t: Trial) -> None:
-    pattern = t.document.rendered(Reading.DOCUMENTED)["components"]["schemas"]["TaskId"]["pattern"].strip("^$")
+    pattern = t.document.shared(Reading.DOCUMENTED)["components"]["schemas"]["TaskId"]["pattern"].strip("^$")
     uuid = matches("task_id", pattern)
     for operation_id, body in await t.submits():
         task = await t.submitted(operation_id, body)

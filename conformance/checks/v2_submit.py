@@ -114,7 +114,7 @@ async def task_ids_are_uuids_of_their_own(t: Trial) -> None:
             )
             for _ in range(2)
         )
-    pattern = t.document.rendered(Reading.DOCUMENTED)["components"]["schemas"]["TaskId"]["pattern"]
+    pattern = t.document.shared(Reading.DOCUMENTED)["components"]["schemas"]["TaskId"]["pattern"]
     seen: dict[str, Exchange] = {}
     for answer in await answers(t):
         task_id = task_id_v3(answer.json)
