@@ -271,7 +271,11 @@ async def _spread(app: App, scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _chunked(app: App) -> App:
-    return lambda scope, receive, send: _spread(app, scope, receive, send)
+    # A coroutine function, for servers tell kinds of applications apart by that.
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        await _spread(app, scope, receive, send)
+
+    return wrapped
 
 
 VARIATIONS = (
