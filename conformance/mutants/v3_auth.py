@@ -153,6 +153,14 @@ MUTANTS = (
         text="Whoever has a key and an id sees the task.",
         answer=_shown_to_all,
     ),
+    answers(
+        "strangers-are-a-bad-request",
+        "V3-AUTH-006",
+        "Whoever asks for a task of another account is told that the request is wrong.",
+        RESULT,
+        lambda state, request, answer: refusal(RESULT),
+        when=lambda state, request, answer: answer.status == 404 and state.task_of(request) is not None,
+    ),
     Mutant(
         name="key-in-messages",
         breaks="V3-AUTH-007",

@@ -35,6 +35,11 @@ def _dies_after(share: float) -> Any:
     return picture
 
 
+def _fades(state: State, link: Link, request: Request, answer: Answer) -> Answer:
+    late = state.now_s() - link.seen_s > 1800 and answer.status == 200
+    return answer.with_body(answer.body[: len(answer.body) // 2]) if late else answer
+
+
 def _needs_key(state: State, link: Link, request: Request, answer: Answer) -> Answer:
     return answer if "authorization" in request.headers else Answer(status=401)
 
@@ -81,6 +86,13 @@ MUTANTS = (
         breaks="V3-LINK-003",
         text="A link dies after a minute.",
         picture=_dies_after(1 / 60),
+        sees_links=True,
+    ),
+    Mutant(
+        name="links-fade",
+        breaks="V3-LINK-003",
+        text="After half of its time a link gives half of the file.",
+        picture=_fades,
         sees_links=True,
     ),
     Mutant(

@@ -228,6 +228,12 @@ MUTANTS = (
         lambda answer: answer.with_body(answer.body[: len(answer.body) // 2]),
     ),
     files(
+        "jpegs-lack-their-end",
+        "V3-IMAGE-001",
+        "A jpeg lacks its last bytes.",
+        lambda answer: answer.with_body(answer.body[:-2]) if answer.body[:2] == b"\xff\xd8" else answer,
+    ),
+    files(
         "files-of-text", "V3-IMAGE-001", "Files are no pictures.", lambda answer: answer.with_body(b"<html>soon</html>")
     ),
     _paints(

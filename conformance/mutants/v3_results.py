@@ -12,7 +12,6 @@ from conformance.mutants.making import (
     fault,
     made_by,
     places,
-    put,
     puts,
     statuses,
     succeeded,
@@ -114,20 +113,6 @@ def _one_less(images: Any) -> Any:
 
 def _one_more(images: Any) -> Any:
     return [*images, images[-1]] if isinstance(images, list) and images else images
-
-
-def _times_swapped(state: State, request: Request, answer: Answer) -> Answer:
-    body = answer.fresh()
-    for place in places(body, "extra.debug_info"):
-        times = value_at(place)
-        if isinstance(times, dict) and times.get("submit_time_ms") and times.get("complete_time_ms"):
-            late = str(int(times["complete_time_ms"]) + 1000)
-            put(place, {**times, "submit_time_ms": late})
-    return answer.with_json(body)
-
-
-def _odd_echo(info: Any) -> Any:
-    return info.replace("128", "640") if isinstance(info, str) else info
 
 
 _VIDEO = {"video_url": "https://videos.example/1.mp4", "video_url_ttl": "3600", "video_type": "mp4"}
@@ -369,31 +354,6 @@ MUTANTS = (
         request=_same_draw(42),
     ),
     Mutant(name="no-seed-is-0", breaks="V3-RESULT-020", text="Without seed the seed is 0.", request=_absent_only),
-    _result(
-        "times-are-numbers",
-        "021",
-        "The times are numbers.",
-        "extra.debug_info.submit_time_ms",
-        lambda old: int(old or 0),
-    ),
-    _result("begun-is-untold", "021", "execute_time_ms is missing.", "extra.debug_info.execute_time_ms", ABSENT),
-    _any(
-        "times-out-of-order",
-        "022",
-        "A task was submitted after it ended.",
-        _times_swapped,
-        when=both(_of(200), succeeded),
-    ),
-    _result(
-        "echo-is-no-json",
-        "023",
-        "request_info is Python.",
-        "extra.debug_info.request_info",
-        lambda info: info.replace('"', "'") if info else info,
-    ),
-    _result(
-        "echo-of-another-size", "023", "request_info tells another size.", "extra.debug_info.request_info", _odd_echo
-    ),
     _any(
         "videos-of-pictures",
         "025",

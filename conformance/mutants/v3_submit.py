@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from conformance.bodies import IMG2IMG, RESULT, TXT2IMG
+from conformance.bodies import IMG2IMG, MODELS, RESULT, TXT2IMG
 from conformance.mutants.making import (
     ABSENT,
     V3,
@@ -79,6 +79,12 @@ def _unknown_query(name: str, text: str, op: str, known: tuple[str, ...]) -> Mut
         return refusal(op) if request.operation == op and unknown else request
 
     return Mutant(name=name, breaks="V3-SUBMIT-012", text=text, request=request)
+
+
+def _selects(state: State, request: Request, answer: Answer) -> Answer:
+    names = [pair.partition("=")[0] for pair in request.query.split("&") if pair]
+    stray = any(not one.startswith(("filter.", "pagination.")) for one in names)
+    return answer.with_json({**answer.json, "models": []}) if stray and answer.status == 200 else answer
 
 
 def _lifted(body: object) -> object:
@@ -226,6 +232,13 @@ MUTANTS = (
     ),
     _unknown_query(
         "results-know-their-query", "A result call with a further parameter is refused.", RESULT, ("task_id",)
+    ),
+    Mutant(
+        name="stray-parameters-select",
+        breaks="V3-SUBMIT-012",
+        text="A parameter that nobody knows selects models, and none fits.",
+        answer=_selects,
+        ops=(MODELS,),
     ),
     _unknown_query("submits-know-no-query", "A submit with a query is refused.", TXT2IMG, ()),
 )
