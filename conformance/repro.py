@@ -227,8 +227,9 @@ def _whole_check(session: Session, row: Requirement, outcome: Outcome) -> str:
     flags = ["--only", row.id, "--no-repro"] + (["--strict"] if session.target.strict else [])
     lines = [
         *_head(session, row, outcome),
-        "# This shows itself in several answers together; the suite's own check compares them.",
-        f'novita-conformance run "$BASE" {" ".join(flags)}',
+        "# This shows itself in several answers together, compared by a check: needs novita-conformance.",
+        "# Give the run's other flags (--name ...) to this script too; set NOVITA_SECOND_API_KEY for a second account.",
+        f'novita-conformance run "$BASE" {" ".join(flags)} "$@"',
         "case $? in 0) exit 0 ;; 1) exit 1 ;; *) exit 2 ;; esac",
     ]
     return "\n".join(lines) + "\n"

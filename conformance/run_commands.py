@@ -90,7 +90,8 @@ def _tell_plan(job: Job) -> None:
     for operation_id, number in sorted(found.images.items()):
         click.echo(f"    {operation_id}: {number}")
     click.echo(f"  {found.usd:.3f} USD, by the listed price")
-    click.echo(f"  at least {found.minutes} minutes, under the documented limits of pictures per minute")
+    unit = "minute" if found.minutes == 1 else "minutes"
+    click.echo(f"  at least {found.minutes} {unit}, under the documented limits of pictures per minute")
     if found.unknown:
         click.echo(f"Not measured yet, so not counted: {', '.join(found.unknown)}")
     if job.target.safe:

@@ -128,7 +128,7 @@ _FLAGS: tuple[Decorator, ...] = (
     ),
     flag("--name", "names", multiple=True, callback=_names, metavar="FIELD=MODEL", help="A model's name; repeatable."),
     flag("--capabilities", type=_FILE, help="YAML: what the target offers; claimed and absent is a violation."),
-    flag("--expected-failures", type=_FILE, help="YAML of 'ID: reason'; one that is not red any more is."),
+    flag("--expected-failures", type=_FILE, help="YAML of 'ID: reason': known failures, which do not count."),
     flag("--max-requests", type=_COUNT, help="Stop before more requests."),
     flag("--max-tasks", type=_COUNT, help="Stop before more accepted tasks."),
     flag("--max-images", type=_COUNT, help="Stop before more pictures."),

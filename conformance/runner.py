@@ -296,7 +296,7 @@ class _Judge:
             requirement=row.id,
             verdict=verdict,
             message=said,
-            expected="the operation",
-            actual=end.seen,
+            expected=f"the operation {operation_id}",
+            actual=f"{operation_id} {end.seen}",
             because=("C50",),
         )

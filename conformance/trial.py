@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
+MOST_NAMED = 6
+"""So many further cases that do not hold are named in a message."""
+_WITH = "a valid submit, "
+_REFUSED_FOR = "a submit to be refused for "
+
 
 class Trial:
     """One run of one check.
@@ -203,7 +208,7 @@ class Trial:
             at=at,
             says=said,
             headers=headers,
-            purpose=purpose or f"a submit to be refused for {'.'.join(map(str, at)) or 'its body'}",
+            purpose=purpose or f"{_REFUSED_FOR}{'.'.join(map(str, at)) or 'its body'}",
             timeout_s=timeout_s,
         )
         self.judge_refusal(operation_id, answer, statuses, await self._usual(operation_id), may_accept)
@@ -280,9 +285,17 @@ class Trial:
         own = [end for end in ends if isinstance(end, Broken) and end.requirement == self.requirement.id]
         for end in (*own, *ends):
             if isinstance(end, Broken) and len(own) > 1 and end is own[0]:
-                end.actual += f" (and {len(own) - 1} more of {len(results)} cases)"
+                end.actual += f" (and {len(own) - 1} more of {len(results)} cases{self._named(own)})"
             raise end
         return [result for result in results if not isinstance(result, BaseException)]
+
+    def _named(self, broken: list[Broken]) -> str:
+        """What the further ones of some broken cases were about, so that all can be mended at once."""
+        log = self.session.client.log.exchanges
+        asked = [log[end.exchanges[-1]].purpose for end in broken if end.exchanges and end.exchanges[-1] in log]
+        about = list(dict.fromkeys(purpose.removeprefix(_REFUSED_FOR).removeprefix(_WITH) for purpose in asked))[1:]
+        more = ", ..." if len(about) > MOST_NAMED else ""
+        return f": {', '.join(about[:MOST_NAMED])}{more}" if about else ""
 
     # Judging ----------------------------------------------------------------------------------------------------------
 

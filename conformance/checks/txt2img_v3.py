@@ -72,7 +72,7 @@ async def each_optional_field_may_be_set(t: Trial) -> None:
 @area.check("V3-TXT2IMG-006", needs=("V3-TXT2IMG-002",))
 async def numbers_texts_and_lists_are_accepted_at_their_ends(t: Trial) -> None:
     names, plain = await t.names(), await t.txt2img()
-    bodies = []
+    cases: list[tuple[str, Body]] = []
     for field in (await fields_of(t, TXT2IMG)).values():
         if field.path[0] != "request" or not (field.ends() or field.max_length or field.max_items):
             continue
@@ -81,12 +81,14 @@ async def numbers_texts_and_lists_are_accepted_at_their_ends(t: Trial) -> None:
             t.branch(f"{top} was not tried, for the model list names none")
             continue
         base = plain if top in plain["request"] else await holding(t, top)
-        bodies += [changed(base, field.path, end) for end in field.ends()]
+        cases += [(f"{field.name} = {end:g}", changed(base, field.path, end)) for end in field.ends()]
         if field.max_length:
-            bodies.append(changed(base, field.path, text_of(field.max_length)))
+            words = f"{field.name} of {field.max_length} characters"
+            cases.append((words, changed(base, field.path, text_of(field.max_length))))
         if field.max_items:
-            bodies.append(changed(base, field.path, entries(names, top, field.max_items)))
-    await t.all(t.accepted(TXT2IMG, body) for body in bodies)
+            words = f"{field.max_items} {field.name}"
+            cases.append((words, changed(base, field.path, entries(names, top, field.max_items))))
+    await t.all(t.accepted(TXT2IMG, body, purpose=f"a valid submit, {words}") for words, body in cases)
 
 
 def text_of(length: int) -> str:

@@ -168,7 +168,8 @@ def _exchange(report: Report, number: int) -> str:
     if found is None:
         return f"#{number}"
     path = found.url.partition("://")[2].partition("/")[2][:60]
-    return f"#{number} {found.method} /{path} -> {found.status or found.error}"
+    why = f" ({found.purpose})" if found.purpose else ""
+    return f"#{number} {found.method} /{path} -> {found.status or found.error}{why}"
 
 
 def _warnings(report: Report, console: Console) -> None:
