@@ -231,7 +231,8 @@ VARIATIONS = (
         tolerated=True,
         apart=True,
     ),
-    Variation(name="models-renamed", text="The models have other names.", make=_renames),
+    # Apart, for names in bodies too large to be held are not seen on a port.
+    Variation(name="models-renamed", text="The models have other names.", make=_renames, apart=True),
     Variation(name="models-fewer", text="There are fewer models.", make=_fewer),
     Variation(
         name="models-short", text="Models of the list have only the keys that they must have.", make=_short_models
