@@ -75,15 +75,16 @@ class Aged:
     """What time did to links.
 
     Attributes:
-        early: for each link the picture that it gave at first, and the answer shortly before its end.
-        late: the same, after its end.
+        alive: for each link the result that held it, the picture that it gave at first, and the answer shortly before
+            its end; and the same for links of a later result, when those of the first were dead.
+        late: for each link of the first result the picture and the answer after its end.
         still_readable: tasks and their results shortly before the end of their links.
-        answer: the result that held the links.
+        answer: the first result, whose links age.
     """
 
     ttl_s: int
     answer: Exchange
-    early: tuple[tuple[Picture, Exchange], ...] = ()
+    alive: tuple[tuple[Exchange, Picture, Exchange], ...] = ()
     late: tuple[tuple[Picture, Exchange], ...] = ()
     still_readable: tuple[tuple[Task, Exchange], ...] = ()
 
@@ -121,13 +122,32 @@ async def _age(t: Trial) -> Aged:
         raise NotMeasured("the clock was moved too far by others to see a link shortly before its end")
     await time.wait(ttl_s - (time.passed() - start_s) + time.late_s)
     late = [await t.session.fetch(link) for link in held]
+    alive = [(answer, picture, download) for picture, download in zip(pictures, early, strict=True)]
+    alive += await _renewed(t, time, readable, pictures, start_s)
     return Aged(
         ttl_s=ttl_s,
         answer=answer,
-        early=tuple(zip(pictures, early, strict=True)),
+        alive=tuple(alive),
         late=tuple(zip(pictures, late, strict=True)),
         still_readable=((task, readable),),
     )
+
+
+async def _renewed(
+    t: Trial, time: _Time, readable: Exchange, pictures: tuple[Picture, ...], start_s: float
+) -> list[tuple[Exchange, Picture, Exchange]]:
+    """Links of the later result, which was answered after `start_s`; none where they need not live any more.
+
+    A server that counts the life of links from another event than the answer gives links there that die too early.
+    """
+    entries = links(readable, v2=False)
+    if len(entries) != len(pictures):
+        return []  # what a later result holds is a matter of V3-LIFE-004
+    ttl_s = stories.ttl_of(t, readable)
+    downloads = [await t.session.fetch(str(entry["image_url"])) for entry in entries]
+    if time.passed() - start_s >= (1 + EARLY) * ttl_s:
+        return []  # others moved the clock too far
+    return [(readable, picture, download) for picture, download in zip(pictures, downloads, strict=True)]
 
 
 async def _readable(t: Trial) -> tuple[tuple[Picture, ...], Task]:

@@ -59,6 +59,8 @@ class Reply:
 TAKEN = Reply()
 SILENCE = Reply(status=None, hangs=True)
 CLOSED = Reply(status=None)
+QUERY = "from=conformance&n=1"
+"""In the URL of each inbox: receivers often tell by their query what an event is about."""
 
 
 @dataclass(kw_only=True)
@@ -225,7 +227,7 @@ class Receiver:
         if not self.reachable:
             raise NotMeasured(self.why_not)
         path = f"/inbox/{len(self._inboxes) + 1}-{secrets.token_hex(6)}"
-        made = self._inboxes[path] = Inbox(url=self.base_url + path, plan=plan, then=then)
+        made = self._inboxes[path] = Inbox(url=f"{self.base_url}{path}?{QUERY}", plan=plan, then=then)
         return made
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

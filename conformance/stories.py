@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from conformance.bodies import IMG2IMG, TXT2IMG, Body, changed
+from conformance.bodies import IMG2IMG, PROMPT, TXT2IMG, Body, changed
 from conformance.errors import Broken
 from conformance.tasks import Picture, Task, ended
 from conformance.wire import MISSING, Exchange
@@ -19,14 +19,17 @@ from conformance.wire import MISSING, Exchange
 if TYPE_CHECKING:
     from conformance.trial import Trial
 
-SEED, OTHER_SEED = 4000000007, 0
-"""One that 31 bits do not hold, and the one that a careless reader takes for none; both are seeds like any other."""
+SEED, OTHER_SEED = 2**31, 0
+"""Seeds like any others: one that 31 bits do not hold, and what is left of it there, which a careless reader takes for
+no seed at all."""
 ODD_SIZES = ((203, 130), (141, 222))
 """Neither square nor multiples of 8: the contract asks for neither. Neither is the other one turned or rounded."""
 ODD_SEEDS = (70001, 80002)
 PAIR_SIZE = (200, 136)
-HIRES_SIZE = (192, 288)
-OTHER_PROMPT = "a blue square on a yellow wall"
+HIRES_SIZE = (200, 264)
+"""No multiple of 64, and of another shape than the first pass: neither side can be had from the other one."""
+OTHER_PROMPT = f"{PROMPT} by night, seen through a window between two yellow curtains"
+"""It begins like the other one: whoever looks at the beginning alone takes them for one."""
 OTHER_SAMPLER = "DDIM"
 LEVEL_PROMPT = "a blue swimsuit on a clothes line"
 """Of a kind that only the highest level of detection is documented to look for, so that levels may differ."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from conformance import listing
 from conformance.bodies import MODELS
@@ -216,9 +216,16 @@ async def a_text_is_looked_for(t: Trial) -> None:
             t.fail(f"{name}, whose whole sd_name was asked for", "a list without it", page)
         _all_with(t, page, name)
     tags = [tag for model in known for tag in model.get("tags") or [] if isinstance(tag, str) and tag]
-    for text in (known[0]["sd_name"][:5], *tags[:1], UNKNOWN_TEXT):
+    for text in (known[0]["sd_name"][:5], *tags[:1], UNKNOWN_TEXT, *_patterns(known[0]["sd_name"])):
         page = await listing.page(t, ("filter.query", text), ("pagination.limit", str(listing.LIMIT)))
         _all_with(t, page, text)
+
+
+def _patterns(name: str) -> Iterator[str]:
+    """Texts that fit a name only where they are read as patterns of SQL, of a shell or of regular expressions."""
+    for wildcard in "_%*.":
+        if len(name) > 2 and name[1] != wildcard:
+            yield name[0] + wildcard + name[2:]
 
 
 def _all_with(t: Trial, page: Exchange, text: str) -> None:

@@ -255,7 +255,7 @@ async def debug_info_holds_three_times(t: Trial) -> None:
 
 @area.check("V3-RESULT-022")
 async def the_three_times_are_in_order(t: Trial) -> None:
-    for told in await ends(t, *await both_plain(t)):
+    for told in await ends(t, *await both_plain(t), await stories.as_format(t, "jpeg"), await stories.pair(t)):
         texts = [told.answer.at("extra", "debug_info", name) for name in TIMES]
         times = [int(text) for text in texts if isinstance(text, str) and text.isascii() and text.isdigit()]
         if times != sorted(times):

@@ -63,7 +63,7 @@ async def a_seed_gives_its_picture_again(t: Trial) -> None:
             one.download,
             again.download,
         )
-    foreign = await only(t, await seeded(t, seed=8))
+    foreign = await only(t, await seeded(t, seed=7 + 2**31))  # the same one to whoever keeps 31 bits
     if not other(one.image, foreign.image):
         t.fail("another picture for another seed", "a like one", one.download, foreign.download)
     several = await t.session.pictures(await grid(t))

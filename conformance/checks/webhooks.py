@@ -80,6 +80,8 @@ async def a_finished_task_is_told_by_one_post_of_json(t: Trial) -> None:
         task = _task(told)
         if event.method != "POST":
             t.fail("a POST", event.brief(), task)
+        if not told.inbox.url.endswith(event.path):
+            t.fail(f"a POST to {told.inbox.url}", f"one to {event.path}", task)
         if not isinstance(event.json, dict):
             t.fail("a JSON object in the body", event.brief(), task)
         kind = event.headers.get("content-type", "")
