@@ -37,7 +37,7 @@ from conformance.mutants.table import Pass, Summary, in_readme, markdown, record
 from conformance.mutants.upstreams import DEFAULT, NoUpstream, upstream
 from conformance.mutants.values import FAITHFUL, Mutant
 
-RENEWED_AFTER = {"own": 150, "area": 40, "all": 20}
+RENEWED_AFTER = {"own": 150, "area": 60, "all": 40}
 """Mutants that one server sees, by scope; then a fresh one takes over, for worlds and pictures pile up."""
 SCOPES = {"own": own_ids, "area": quick_ids, "all": relevant_ids}
 """Which requirements are judged of each mutant."""

@@ -151,12 +151,16 @@ class Summary:
         kills, last = self.passes[0], self.passes[-1]
         number, killed, tried, alone = len(kills.rulings), len(kills.killed), len(last.rulings), len(last.alone)
         tested = len(self.sentences) - len(self.untested)
-        return (
+        lines = [
             f"{number:,} mutants break {tested} of {len(self.sentences)} sentences; "
-            f"{killed:,} of them ({_share(killed, number)}) are found. Of {tried} that the\n"
-            f"whole suite was run against, {alone} ({_share(alone, tried)}) turn nothing else red. "
-            f"{len(self.speaking)} of {len(self.sites)} assertions of the checks have killed one."
-        )
+            f"{killed:,} of them ({_share(killed, number)}) are found."
+        ]
+        if last.scope == "all":
+            lines.append(
+                f"Of {tried} that everything was judged of, {alone} ({_share(alone, tried)}) are red nowhere else."
+            )
+        lines.append(f"{len(self.speaking)} of the {len(self.sites)} assertions in the checks have killed one.")
+        return "\n".join(lines)
 
 
 def _share(part: int, whole: int) -> str:

@@ -50,7 +50,7 @@ MUTANTS = (
         "An id that is no UUID is a fault.",
         lambda *_: fault(),
         when=_malformed,
-        also=("ROBUST-001",),
+        also=("ROBUST-001", "ROBUST-010"),
     ),
     _result(
         "waiting-has-its-own-word", "007", "A task that waits is pending.", "task.status", "pending", when=unfinished
