@@ -156,9 +156,7 @@ class Summary:
             f"{killed:,} of them ({_share(killed, number)}) are found."
         ]
         if last.scope == "all":
-            lines.append(
-                f"Of {tried} that everything was judged of, {alone} ({_share(alone, tried)}) are red nowhere else."
-            )
+            lines.append(f"With everything judged, {alone} of {tried} ({_share(alone, tried)}) are red nowhere else.")
         lines.append(f"{len(self.speaking)} of the {len(self.sites)} assertions in the checks have killed one.")
         return "\n".join(lines)
 
