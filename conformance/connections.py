@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MOST_CONNECTIONS = 64
 KEPT_ALIVE_S = 3.0
 """Shorter than the five seconds after which common servers close an idle connection: no request meets a closing one."""
+FAULTS = 500
+"""The least status that tells of a fault of the server."""
 
 
 class NoAnswer(Exception):
@@ -60,10 +62,20 @@ class Connections(Protocol):
 
 
 class Network:
-    """Over the network."""
+    """Over the network.
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    Common servers close a connection after a fault of theirs (5xx) without a word in the answer. A request that is sent
+    on it in that moment gets no answer, which would be blamed on what it asks for. So once a server has shown a fault,
+    each request has a connection of its own.
+
+    Args:
+        session: keeps connections.
+        single: keeps none.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, single: aiohttp.ClientSession) -> None:
         self._session = session
+        self._single = single
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], content: Content, timeout_s: float
@@ -82,6 +94,8 @@ class Network:
                 allow_redirects=False,
                 skip_auto_headers=("Content-Type",),
             ) as answer:
+                if answer.status >= FAULTS:
+                    self._session = self._single
                 return RawAnswer(
                     status=answer.status, headers=_joined(answer.headers.items()), body=await answer.read()
                 )
@@ -150,6 +164,10 @@ async def connected(
         return
     import aiohttp
 
-    connector = aiohttp.TCPConnector(limit=MOST_CONNECTIONS, keepalive_timeout=KEPT_ALIVE_S)
-    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        yield Network(session)
+    kept = aiohttp.TCPConnector(limit=MOST_CONNECTIONS, keepalive_timeout=KEPT_ALIVE_S)
+    closed = aiohttp.TCPConnector(limit=MOST_CONNECTIONS, force_close=True)
+    async with (
+        aiohttp.ClientSession(connector=kept, cookie_jar=aiohttp.DummyCookieJar()) as session,
+        aiohttp.ClientSession(connector=closed, cookie_jar=aiohttp.DummyCookieJar()) as single,
+    ):
+        yield Network(session, single)
