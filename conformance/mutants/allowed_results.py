@@ -171,7 +171,7 @@ _DETECTED = "images[].nsfw_detection_result"
 
 VARIATIONS = (
     Variation(name="keys-shuffled", text="The keys of each object stand in an order of their own.", make=_shuffles),
-    Variation(name="keys-added", text="Each object of an answer has further keys.", make=_adds_keys),
+    Variation(name="keys-added", text="Each object of an answer has further keys.", make=_adds_keys, apart=True),
     told("results-bare", "A result holds only what it must hold.", _bare, RESULT, when=status_is(200), tolerated=False),
     _sets("ttl-integer", "image_url_ttl is an integer.", "images[].image_url_ttl", int),
     _sets("ttl-text", "image_url_ttl is text.", "images[].image_url_ttl", str),
