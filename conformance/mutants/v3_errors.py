@@ -104,7 +104,8 @@ def _elsewhere(name: str, number: str, words: str, change: Any, **more: Any) -> 
         found = change(state, request, answer)
         return found if isinstance(found, Answer) else await found
 
-    return Mutant(name=name, breaks=f"V3-ERROR-{number}", text=words, other=other, **more)
+    also = ("V3-MODEL-017",) if number == "007" else ()  # one of the routes that do not exist
+    return Mutant(**{"name": name, "breaks": f"V3-ERROR-{number}", "text": words, "other": other, "also": also, **more})
 
 
 KNOWN = ("/v3/async/txt2img", "/v3/async/img2img", "/v3/async/task-result", "/v3/model")
