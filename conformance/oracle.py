@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from conformance.bodies import MODELS
 from conformance.client import WireLog
 from conformance.findings import Finding, merged, settled
 from conformance.places import Places, Step
@@ -63,7 +64,8 @@ class Oracle:
 
     def __init__(self, document: Document, rows: Iterable[Requirement], places: Places | None = None) -> None:
         self._document = document
-        self._places = places or Places(document, rows)
+        self._rows = tuple(rows)
+        self._held_places = places
         self._validators: dict[tuple[str, int, Reading], dict[str, Draft202012Validator]] = {}
         self._seen: dict[tuple[str, int, bytes], tuple[_Wrong, ...]] = {}
 
@@ -106,7 +108,7 @@ class Oracle:
         return found
 
     def _compared(self, operation: Operation, status: int, body: Any) -> Iterator[_Wrong]:
-        if self._is_plain_error(operation, status, body):
+        if self._is_plain(operation, status, body):
             return
         documented = self._errors(operation, status, body, Reading.DOCUMENTED)
         if not documented:
@@ -116,9 +118,13 @@ class Oracle:
             taken = not any(_touch(wrong.path, path) for path in refused)
             yield _Wrong(wrong.path, wrong.keyword, wrong.expected, wrong.actual, taken)
 
-    def _is_plain_error(self, operation: Operation, status: int, body: Any) -> bool:
-        """Whether it is an error without fault: most answers of a run are, and the faster library sees it at once."""
-        if status not in operation.statuses or (status == 200 and not (isinstance(body, dict) and body.get("code"))):
+    def _is_plain(self, operation: Operation, status: int, body: Any) -> bool:
+        """Whether it is an error or a model list without fault: most of what a run reads is.
+
+        The faster library sees that at once, and looks at no formats, of which these have none that count.
+        """
+        error = status != 200 or (isinstance(body, dict) and bool(body.get("code")))
+        if status not in operation.statuses or not (error or operation.operation_id == MODELS):
             return False
         return self._document.response_validator(operation.operation_id, status).is_valid(body)
 
@@ -142,7 +148,7 @@ class Oracle:
             rendered = self._document.shared(reading)
             schema = self._schema(operation, status, rendered)
             components = {"components": rendered["components"]}
-            listing = operation.operation_id == "listModels"
+            listing = operation.operation_id == MODELS
             options = self._options(schema, rendered) if operation.version == "v2" else {"": schema}
             held = self._validators[key] = {
                 name: _validator({**option, **components}, formats=not listing) for name, option in options.items()
@@ -169,6 +175,12 @@ class Oracle:
             code = rendered["components"]["schemas"][name]["properties"]["code"]
             found["0" if code.get("const") == 0 else "error"] = option
         return found
+
+    @property
+    def _places(self) -> Places:
+        """Made when the first answer is found wrong, for most runs of few checks find none."""
+        self._held_places = self._held_places or Places(self._document, self._rows)
+        return self._held_places
 
     def _finding(self, operation: Operation, listed: int, wrong: _Wrong, exchange: Exchange) -> Finding:
         spot = self._places.of_answer(
