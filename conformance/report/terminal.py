@@ -179,7 +179,10 @@ def _warnings(report: Report, console: Console) -> None:
     _line(console, (f"Warnings ({len(entries)})", "bold"))
     for entry in entries[:MOST_WARNINGS]:
         because = f" [{', '.join(entry.because)}]" if entry.because else ""
-        _line(console, ("  " + entry.id, STYLES[Verdict.WARN]), f" {_short(entry.actual or entry.message)}{because}")
+        said = entry.actual or entry.message
+        if entry.expected not in ("", entry.row.text):  # of a SHOULD; what was tolerated has the sentence there
+            said = f"expected {entry.expected}, got {said}"
+        _line(console, ("  " + entry.id, STYLES[Verdict.WARN]), f" {_short(said)}{because}")
     if len(entries) > MOST_WARNINGS:
         _line(console, f"  … and {len(entries) - MOST_WARNINGS} more")
     console.print()
