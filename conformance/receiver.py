@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import h11
 
 LOOPBACK = "127.0.0.1"
+ANY, ANY_V6 = "0.0.0.0", "::"
 NOBODY = "http://receiver.invalid"
 """No name below `.invalid` has an address (RFC 6761): an event to it reaches nobody."""
 MOST_BYTES = 4 * 1024 * 1024
@@ -180,18 +181,22 @@ class Receiver:
             yield cls(NOBODY, why_not)
             return
         receiver = cls("")
-        bound = LOOPBACK if is_loopback(host) else None
+        local = is_loopback(host)
         try:
-            server = await asyncio.start_server(receiver._take, bound, target.webhook_port)
+            servers = [await asyncio.start_server(receiver._take, LOOPBACK if local else ANY, target.webhook_port)]
         except OSError as error:
             yield cls(NOBODY, f"our receiver of webhooks cannot listen on port {target.webhook_port}: {error}")
             return
-        port = server.sockets[0].getsockname()[1]
+        port = servers[0].sockets[0].getsockname()[1]
+        if not local:
+            with suppress(OSError):  # IPv6 as well, where there is any: at the same port, which 0 alone would not give
+                servers.append(await asyncio.start_server(receiver._take, ANY_V6, port))
         receiver.base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         try:
             yield receiver
         finally:
-            server.close()
+            for server in servers:
+                server.close()
             await receiver._close()
 
     @property

@@ -31,7 +31,7 @@ from tests.conformance.defects_of_results import (
     swapped,
     unknown_at_first,
 )
-from tests.conformance.harness import Answered, Asked, judge, not_green, of_verdict
+from tests.conformance.harness import Answered, Asked, Wrapper, judge, not_green, of_verdict
 
 TASKS = ("V3-RESULT", "V3-LIFE", "V3-IMAGE", "V3-LINK", "V3-NSFW")
 
@@ -102,11 +102,19 @@ def _needs_key(asked: Asked, answered: Answered) -> Answered:
 
 
 def _dies_early(asked: Asked, answered: Answered, moved_s: float) -> Answered:
-    return Answered(status=403) if asked.path.startswith(LINKS) and moved_s > 6000 else answered
+    return Answered(status=403) if asked.path.startswith(LINKS) and moved_s > 3000 else answered
 
 
-def _forgets(asked: Asked, answered: Answered, moved_s: float) -> Answered:
-    return Answered(status=404) if asked.path == RESULT_PATH and moved_s > 6000 else answered
+def _forgetting() -> Wrapper:
+    """Forgets a task 3000 s after its end was told."""
+    told_s: dict[bytes, float] = {}
+
+    def forget(asked: Asked, answered: Answered, moved_s: float) -> Answered:
+        if asked.path != RESULT_PATH or b"TASK_STATUS_SUCCEED" not in answered.body:
+            return answered
+        return Answered(status=404) if moved_s - told_s.setdefault(asked.query, moved_s) > 3000 else answered
+
+    return by_time(forget)
 
 
 def _same_link_twice(body: dict[str, Any]) -> None:
@@ -212,7 +220,7 @@ DEFECTS: dict[str, tuple[str, Any]] = {
         lambda: results(each("", images=[{"image_url": "https://host.test/x.png"}]), "QUEUED"),
     ),
     "eta at the end": ("V3-LIFE-009", lambda: results(each("task", eta=3), "SUCCEED")),
-    "forgets results": ("V3-LIFE-010", lambda: by_time(_forgets)),
+    "forgets results": ("V3-LIFE-010", _forgetting),
     "files lack their end": (
         "V3-IMAGE-001",
         lambda: files(lambda asked, found: replace(found, body=found.body[:-2]) if found.status == 200 else found),
