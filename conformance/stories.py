@@ -99,7 +99,9 @@ async def plain(t: Trial, copy: int = 0) -> Story:
 
 
 async def plain_img2img(t: Trial) -> Story:
-    """The smallest image to image; no seed."""
+    """The smallest image to image; no seed. A target without image to image shows as much by text to image."""
+    if not await t.exists(IMG2IMG):
+        return await plain(t)
     return Story(operation_id=IMG2IMG, body=await t.img2img())
 
 
@@ -190,6 +192,8 @@ async def detected(t: Trial, level: int | None = None) -> Story:
 
 async def detected_img2img(t: Trial) -> Story:
     """Two pictures of image to image with detection; for checks that need V3-NSFW-005."""
+    if not await t.exists(IMG2IMG):
+        return await detected(t)
     body = await t.img2img({"enable_nsfw_detection": True, "nsfw_detection_level": 1}, image_num=2)
     return Story(operation_id=IMG2IMG, body=body, blame="V3-IMG2IMG-005")
 

@@ -49,12 +49,18 @@ class Validator:
     def is_valid(self, value: object) -> bool:
         """Whether the value fits. A few microseconds for a request body."""
         compiled = self._compiled or self._compile()
-        return compiled.is_valid(value)
+        try:
+            return compiled.is_valid(value)
+        except UnicodeEncodeError:
+            return compiled.is_valid(_without_halves(value))
 
     def problems(self, value: object) -> list[Problem]:
         """What is wrong with the value, in the order of its places; empty when it fits. At most `MOST_PROBLEMS`."""
         compiled = self._compiled or self._compile()
         try:
+            errors = compiled.iter_errors(value)
+        except UnicodeEncodeError:
+            value = _without_halves(value)
             errors = compiled.iter_errors(value)
         except ValueError:  # it copies what it refuses, but not beyond 255 levels
             value = _pruned(value, DEPTH)
@@ -142,6 +148,15 @@ def _pruned(value: Any, depth: int) -> Any:
     if isinstance(value, list):
         return [_pruned(inner, depth - 1) for inner in value] if depth else []
     return value
+
+
+def _without_halves(value: Any) -> Any:
+    """The value with a mark in place of each half of a surrogate pair, which no UTF-8 can hold (RFC 8259, 8.2)."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_without_halves(name): _without_halves(inner) for name, inner in value.items()}
+    return [_without_halves(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _at(value: Any, path: Sequence[Step]) -> object:

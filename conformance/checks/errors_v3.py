@@ -221,7 +221,8 @@ async def errors(t: Trial) -> list[Exchange]:
     What is hostile down to the bytes may be turned away by a server in front, which knows nothing of these errors.
     """
     await t.once("plain refusals", lambda: _plain_refusals(t))
-    return list(_documented_errors(t))
+    there = {operation_id for operation_id in OPERATIONS if await t.exists(operation_id)}
+    return [answer for answer in _documented_errors(t) if answer.operation_id in there]
 
 
 def _documented_errors(t: Trial) -> Iterator[Exchange]:

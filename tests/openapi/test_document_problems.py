@@ -258,3 +258,12 @@ def test_no_guess_is_made_for_what_is_no_word() -> None:
     """Numbers and far words get no hint."""
     assert perhaps(5, ["5"]) == ""
     assert perhaps("xyz", ["Euler a"]) == ""
+
+
+def test_half_of_a_surrogate_pair_is_judged_like_any_letter() -> None:
+    """JSON can escape one alone, UTF-8 cannot hold it; what is wrong elsewhere is told all the same."""
+    operation = contract().operations["createTxt2imgTask"]
+    problems = operation.problems({"request": {"prompt": "\ud800", "steps": 0}}, Reading.DOCUMENTED)
+    assert "prompt" not in {problem.path[-1] for problem in problems}
+    assert "steps" in {problem.path[-1] for problem in problems}
+    assert not operation.is_valid({"request": {"prompt": "\ud800" * 1025}}, Reading.DOCUMENTED)
