@@ -209,7 +209,8 @@ async def _off_or_refused(t: Trial, operation_id: str, test_mode: Body, key: str
         t.fail("a refusal, or test mode switched off and a task that ends well", broken.actual, task)
     if inbox is not None:
         told = Told(operation_id=operation_id, inbox=inbox, task=task)
-        # That an event comes at all when enabled is false is a matter of its own.
+        await webhooks.arrival(t, await webhooks.taken(t))  # that events come at all
+        # That one comes when enabled is false is a matter of its own.
         blame = "WEBHOOK-017" if test_mode.get("enabled") is False else t.requirement.id
         event = await webhooks.arrival(t, told, blame=blame)
         if webhooks.outcome(told, event) == FAILED:
