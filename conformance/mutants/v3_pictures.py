@@ -234,6 +234,12 @@ MUTANTS = (
         lambda answer: answer.with_body(answer.body[:-2]) if answer.body[:2] == b"\xff\xd8" else answer,
     ),
     files(
+        "pngs-lack-their-end",
+        "V3-IMAGE-001",
+        "A png lacks its last chunk.",
+        lambda answer: answer.with_body(answer.body[:-12]) if answer.body[:4] == b"\x89PNG" else answer,
+    ),
+    files(
         "files-of-text", "V3-IMAGE-001", "Files are no pictures.", lambda answer: answer.with_body(b"<html>soon</html>")
     ),
     _paints(
