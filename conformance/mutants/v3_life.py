@@ -196,7 +196,13 @@ MUTANTS = (
         "tasks-go-back", "003", "A task that was under way is in the queue again.", _back, _found, also=("WEBHOOK-007",)
     ),
     _life("finished-tasks-wake-up", "004", "A finished task is under way again at the next call.", _wakes_up),
-    _life("seed-changes-at-the-end", "004", "The seed of a finished task changes.", _later(_other_seed)),
+    _life(
+        "seed-changes-at-the-end",
+        "004",
+        "The seed of a finished task changes.",
+        _later(_other_seed),
+        also=("WEBHOOK-006",),
+    ),
     _life(
         "pictures-change-order",
         "004",
@@ -208,6 +214,7 @@ MUTANTS = (
         "004",
         "The pictures of a finished task are shown once.",
         _later(_other_images(lambda images: [])),
+        also=("WEBHOOK-006",),
     ),
     _life("progress-sinks", "005", "Progress counts down.", _sinking, unfinished),
     _life("pictures-in-the-queue", "006", "A task in the queue has pictures.", _early_pictures, unfinished),
