@@ -156,6 +156,8 @@ class Oracle:
     def _of_query(self, operation: Operation, query: str) -> Verdict:
         reading = Reading.DOCUMENTED if self._strict else Reading.TOLERATED
         _, problems = operation.read_query(parse_qs(query, keep_blank_values=True), reading)
+        # Names that no page knows are passed over, and a repeated filter is several kinds, whatever the reading.
+        problems = [one for one in problems if one.keyword != "unknown-parameter" and "O5" not in one.because]
         # A well-formed id or cursor may still be one that the server never gave out.
         return Verdict.REFUSED if problems else Verdict.EITHER
 
