@@ -74,7 +74,8 @@ def faults(
     """Neither refuses nor accepts bodies that fulfil a predicate: the server breaks.
 
     This is the usual way to break a row whose both readings, refused and accepted, are fine. A code of -1 would not
-    do, for that is a refusal like any other. It cannot but break that every answer has status 200.
+    do, for that is a refusal like any other. It cannot but break that every answer has status 200, and that none is a
+    fault.
     """
     chosen = operations(ops)
 
@@ -83,7 +84,7 @@ def faults(
             return Answer(status=500)
         return request
 
-    also = ("V2-SUBMIT-001", *more.pop("also", ()))
+    also = ("V2-SUBMIT-001", "ROBUST-001", *more.pop("also", ()))
     return Mutant(name=name, breaks=breaks, text=text, request=request, ops=chosen, also=also, **more)
 
 

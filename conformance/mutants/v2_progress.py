@@ -160,6 +160,7 @@ MUTANTS = (
         "Without task_id data is an empty object, the code 0.",
         lambda *_: json_answer(200, {"code": 0, "msg": "", "data": {}}),
         when=_no_id,
+        also=("V2-PROGRESS-003",),
     ),
     on_call(
         "v2-no-id-is-initialising",

@@ -132,6 +132,7 @@ MUTANTS = (
         CALLS,
         lambda state, request, answer: answer.with_json({**answer.json, "reason": "FORBIDDEN"}),
         when=_for_the_key,
+        also=("V3-ERROR-003",),
     ),
     answers(
         "missing-key-has-another-reason",

@@ -136,8 +136,8 @@ def _with_reason(reason: str) -> Callable[[Answer], Answer]:
 
 
 MUTANTS = (
-    _turns("errors-are-html", "001", "Errors are an HTML page.", _html, V3),
-    _turns("errors-are-plain-text", "001", "Errors are plain text.", _plain, V3),
+    _turns("errors-are-html", "001", "Errors are an HTML page.", _html, V3, also=("V3-STORAGE-008",)),
+    _turns("errors-are-plain-text", "001", "Errors are plain text.", _plain, V3, also=("V3-STORAGE-008",)),
     _turns(
         "errors-typed-as-html",
         "001",

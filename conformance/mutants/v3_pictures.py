@@ -215,7 +215,7 @@ def _seed_as_asked(state: State, request: Request, answer: Answer) -> Answer:
     if request.operation != RESULT or answer.status != 200 or task is None or not isinstance(body.get("extra"), dict):
         return answer
     given = asked(task, "request.seed", -1)
-    body["extra"]["seed"] = str(given if given >= 0 else 1000 + 7919 * task.number)
+    body["extra"]["seed"] = str(int(given) if given >= 0 else 1000 + 7919 * task.number)
     quietly(body)
     return answer.with_json(body)
 
@@ -248,6 +248,7 @@ MUTANTS = (
         "Width and height are swapped.",
         lambda image, task, link: image.resize(image.size[::-1]),
         when=lambda state, task, link: not _hires(state, task, link),
+        also=("V3-IMG2IMG-023", "V3-LINK-006"),
     ),
     _paints(
         "sides-rounded",
@@ -316,6 +317,7 @@ MUTANTS = (
         "extra.seed",
         lambda seed: str(int(seed) + 1),
         when=_drawn,
+        also=("WEBHOOK-006",),
     ),
     Mutant(
         name="seed-ignored",
@@ -323,6 +325,7 @@ MUTANTS = (
         text="All seeds give the same picture.",
         request=_one_seed,
         answer=_seed_as_asked,
+        also=("WEBHOOK-006",),
     ),
     _blind("prompt-ignored", "V3-IMAGE-010", "Every prompt is read as the same one.", "prompt", "a field"),
     _blind("sampler-ignored", "V3-IMAGE-011", "Every sampler is the same one.", "sampler_name", "DDIM"),

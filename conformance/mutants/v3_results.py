@@ -170,7 +170,12 @@ MUTANTS = (
         "finished-without-id", "005", "task of a finished task has no task_id.", "task.task_id", ABSENT, when=succeeded
     ),
     _result(
-        "task-id-in-capitals", "006", "task.task_id is in other letters than asked for.", "task.task_id", str.upper
+        "task-id-in-capitals",
+        "006",
+        "task.task_id is in other letters than asked for.",
+        "task.task_id",
+        str.upper,
+        also=("WEBHOOK-006",),
     ),
     _result(
         "task-id-of-another",

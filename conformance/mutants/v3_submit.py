@@ -228,6 +228,7 @@ MUTANTS = (
         name="unknown-field-is-a-fault",
         breaks="V3-SUBMIT-011",
         text="A field at the top level that nobody knows is answered with status 500.",
+        also=("ROBUST-001",),
         request=_unknown_field,
     ),
     _unknown_query(
