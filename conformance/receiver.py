@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from conformance import timing
+from conformance import doors, timing
 from conformance.errors import NotMeasured
 from conformance.target import Target, is_loopback
 from conformance.wire import MISSING
@@ -195,6 +195,7 @@ class Receiver:
         try:
             yield receiver
         finally:
+            await doors.shut(listening for server in servers for listening in server.sockets)
             for server in servers:
                 server.close()
             await receiver._close()

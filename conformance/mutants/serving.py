@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-from conformance import timing
+from conformance import doors
 from conformance.connections import Connections, Content, NoAnswer, RawAnswer, connected
 from conformance.mutants.proxy import Proxy
 
@@ -67,10 +67,10 @@ async def listening(app: Any, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
     try:
         yield f"http://{host}:{sock.getsockname()[1]}"
     finally:
+        await doors.shut([sock])
         server.should_exit = server.force_exit = True
         with suppress(asyncio.CancelledError):
             await serving
-        await timing.pause(0)  # who was just accepted becomes a connection
         for connection in list(server.server_state.connections):
             connection.transport.abort()
         sock.close()
