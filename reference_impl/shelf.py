@@ -1,0 +1,147 @@
+"""What models there are: a folder is read, nothing is loaded. No torch here.
+
+Layout, all parts optional; a folder in the layout of diffusers or transformers, or a file:
+
+    checkpoints/<name>/            model_index.json inside     checkpoints/<name>.safetensors   one file, A1111's layout
+    vae/<name>/  or .safetensors   loras/<name>.safetensors    embeddings/<name>.safetensors (or .pt)
+    controlnet/<name>/             t2i_adapter/<name>/         ip_adapter/<name>.safetensors (and image_encoder/)
+    upscaler/<name>.safetensors    safety/<name>/              and <name>.json beside each: what to show of it
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+WEIGHTS = (".safetensors", ".pt")
+FOLDER_MARKS = ("model_index.json", "config.json")
+
+
+class ShelfError(ValueError):
+    """The folder of models is not as expected; the message says where and what helps."""
+
+
+class Kind(StrEnum):
+    """What requests use a model as; the value is its folder."""
+
+    CHECKPOINT = "checkpoints"
+    VAE = "vae"
+    LORA = "loras"
+    EMBEDDING = "embeddings"
+    CONTROLNET = "controlnet"
+    T2I_ADAPTER = "t2i_adapter"
+    IP_ADAPTER = "ip_adapter"
+    UPSCALER = "upscaler"
+    SAFETY = "safety"
+
+
+class Family(StrEnum):
+    """The shape of a checkpoint, and what the others fit to; the words of `base_model` in the list of models."""
+
+    SD15 = "SD 1.5"
+    SDXL = "SDXL 1.0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One model on the shelf.
+
+    Attributes:
+        name: in requests (`sd_name_in_api`); a file's name keeps its ending.
+        path: its folder or file.
+        family: None where nothing tells.
+        refiner: a checkpoint that only refines.
+        shown: what <name>.json says of it: `title`, `tags`, `cover_url`, `trigger_words`, `nsfw_levels`.
+    """
+
+    kind: Kind
+    name: str
+    path: Path
+    family: Family | None = None
+    refiner: bool = False
+    shown: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Ten hex digits that name this model; made from kind, name and size, no weights are read."""
+        size = self.path.stat().st_size if self.path.is_file() else 0
+        return hashlib.sha256(f"{self.kind}/{self.name}/{size}".encode()).hexdigest()[:10].upper()
+
+
+class Shelf:
+    """The models of one folder, as it was when it was read.
+
+    Raises:
+        ShelfError: there is no such folder, or a description in it cannot be read.
+    """
+
+    def __init__(self, folder: Path, aliases: dict[str, str] | None = None) -> None:
+        if not folder.is_dir():
+            raise ShelfError(f"{folder} is no folder; `novita-reference make-models {folder}` makes one to begin with")
+        self.folder = folder
+        self._aliases = dict(aliases or {})
+        self.models: tuple[Model, ...] = tuple(_models(folder))
+        self._by_name = {(model.kind, spelling): model for model in self.models for spelling in _spellings(model)}
+
+    def find(self, kind: Kind, name: str) -> Model | None:
+        """A model by its name in requests, with or without its file's ending; None when there is none."""
+        wanted = self._aliases.get(name, name)
+        return self._by_name.get((kind, wanted)) or self._by_name.get((kind, wanted.removesuffix(".safetensors")))
+
+    def of(self, kind: Kind) -> list[Model]:
+        """All of a kind, by name."""
+        return [model for model in self.models if model.kind is kind]
+
+
+def _models(folder: Path) -> Iterator[Model]:
+    for kind in Kind:
+        for path in sorted((folder / kind.value).glob("*")):
+            if (path.is_dir() and _is_model(path)) or (path.is_file() and path.suffix in WEIGHTS):
+                described = _described(path)
+                family, refiner = _shape(path, described)
+                yield Model(kind=kind, name=path.name, path=path, family=family, refiner=refiner, shown=described)
+
+
+def _is_model(path: Path) -> bool:
+    return path.name != "image_encoder" and any((path / mark).is_file() for mark in FOLDER_MARKS)
+
+
+def _described(path: Path) -> dict[str, Any]:
+    beside = path.parent / f"{path.name.removesuffix(path.suffix) if path.is_file() else path.name}.json"
+    if not beside.is_file():
+        return {}
+    return _object(beside)
+
+
+def _object(file: Path) -> dict[str, Any]:
+    try:
+        read = orjson.loads(file.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise ShelfError(f"{file} is no JSON: {error}") from None
+    if not isinstance(read, dict):
+        raise ShelfError(f"{file} should hold a JSON object")
+    return read
+
+
+def _shape(path: Path, described: dict[str, Any]) -> tuple[Family | None, bool]:
+    said = described.get("base_model")
+    if said is not None and said not in tuple(Family):
+        raise ShelfError(f"{path.name}.json: base_model should be {' or '.join(Family)}, not {said!r}")
+    family = Family(said) if said else None
+    index = path / "model_index.json"
+    if not index.is_file():
+        return family, bool(described.get("refiner"))
+    parts = _object(index)
+    has_two = "text_encoder_2" in parts
+    lone = parts.get("text_encoder") in (None, [None, None])
+    return family or (Family.SDXL if has_two else Family.SD15), has_two and lone
+
+
+def _spellings(model: Model) -> tuple[str, ...]:
+    return (model.name, Path(model.name).stem) if model.path.is_file() else (model.name,)
