@@ -14,8 +14,9 @@ import click
 
 from conformance.diff import Compared, compare
 from conformance.difference import Kind
-from conformance.errors import Unreachable
+from conformance.errors import NoClock, Unreachable
 from conformance.opening import opened
+from conformance.run_options import is_given
 from conformance.target import Target
 from openapi.document import load
 
@@ -59,6 +60,7 @@ def diff(
         timeout_s=timeout,
         task_timeout_s=task_timeout,
         control="" if clock == "none" else clock,
+        clock_named=clock != "none" and is_given("clock"),
     )
     second = replace(first, url=right.rstrip("/"), key=other_key or api_key)
     try:
@@ -66,6 +68,8 @@ def diff(
     except Unreachable as error:
         click.echo(f"novita-conformance: {error}", err=True)
         sys.exit(EXIT_UNREACHABLE)
+    except NoClock as error:
+        raise click.UsageError(str(error)) from None
     if json_file is not None:
         json_file.write_text(json.dumps([_as_json(one) for one in found], indent=2) + "\n", encoding="utf-8")
     _print(found, first.url, second.url)

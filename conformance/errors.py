@@ -8,6 +8,7 @@ CheckEnd
 └── RouteGone       the operation does not exist at the target (C50)
 HarnessError        our own mistake: ERROR
 Unreachable         nobody answers at the target's address; ends the run
+NoClock             the user named a clock, and there is none; wrong usage, ends the run
 """
 
 from __future__ import annotations
@@ -88,3 +89,13 @@ class Unreachable(Exception):
         super().__init__(f"{url} cannot be reached: {why}")
         self.url = url
         self.why = why
+
+
+class NoClock(Exception):
+    """The user told where the target's virtual clock is, and none is there."""
+
+    def __init__(self, prefix: str, seen: str) -> None:
+        super().__init__(
+            f"--clock {prefix}: no clock answers there: GET {prefix}/clock gave {seen}; expected status 200 and an "
+            "object with an integer now_ms (--clock none for real time)"
+        )

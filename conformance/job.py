@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from conformance import SUITE_VERSION, timing
 from conformance.budget import Cost, Limits, cost_of
-from conformance.errors import Unreachable
+from conformance.errors import NoClock, Unreachable
 from conformance.events import CheckFinished, Ending, Event, Exchanged, Listener, Noted, RunFinished, RunStarted
 from conformance.predicates import task_id_v3
 from conformance.redaction import redactor_for
@@ -77,6 +77,9 @@ def perform(
         listeners: hear all events as they come, secrets included.
         transport: in place of the network.
         details: whether the report holds exchanges.
+
+    Raises:
+        NoClock: the user named a clock that is not there; nothing was decided, and there is nothing to report.
     """
     rows, document = load_requirements(), load()
     events: list[Event] = []
@@ -96,6 +99,9 @@ def perform(
         stopped, ending = "interrupted", Ending.INTERRUPTED
     except Unreachable as error:
         stopped, ending = str(error), Ending.UNREACHABLE
+    except NoClock as error:
+        tell(RunFinished(spent=Cost(), took_s=0.0, stopped=str(error), ending=Ending.CRASHED))
+        raise
     except Exception as error:  # not a word on the target: what is known is reported, and that we broke
         place = traceback.extract_tb(error.__traceback__)[-1]
         stopped = f"{type(error).__name__}: {error} ({place.name} in {place.filename.rpartition('/')[2]})"

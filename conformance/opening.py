@@ -12,7 +12,7 @@ from conformance import timing
 from conformance.budget import Budget, Limits
 from conformance.client import Client, Key, WireLog
 from conformance.connections import Connections, connected
-from conformance.errors import Unreachable
+from conformance.errors import NoClock, Unreachable
 from conformance.receiver import Receiver
 from conformance.session import Session
 from conformance.target import Target
@@ -39,6 +39,7 @@ async def opened(
 
     Raises:
         Unreachable: nobody answers at its address.
+        NoClock: the user says that it has a virtual clock, and it has none.
     """
     budget = Budget(limits or Limits(), timing.now)
     async with (
@@ -64,6 +65,8 @@ async def _clock(client: Client) -> VirtualClock | None:
         return None
     answer = await client.request("GET", f"{control}/clock", key=Key.OWN, purpose="whether there is a virtual clock")
     if answer.status != 200 or not isinstance(answer.at("now_ms"), int):
+        if client.target.clock_named:
+            raise NoClock(control, answer.brief())
         return None
 
     async def move(seconds: float, *, late: bool = False) -> bool:

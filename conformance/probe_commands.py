@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 
 from conformance.budget import Limits
-from conformance.errors import CheckEnd, Unreachable
+from conformance.errors import CheckEnd, NoClock, Unreachable
 from conformance.opening import opened
 from conformance.probe import Capabilities
 from conformance.probe import probe as probed
+from conformance.run_options import is_given
 from conformance.target import Target
 from conformance.timing import utc
 from openapi.document import load
@@ -35,12 +36,20 @@ def probe(url: str, api_key: str, timeout: float, clock: str, output: Path | Non
 
     About thirty requests, most of them to be refused. A server that ignores an option is sent up to four tiny tasks.
     """
-    target = Target(url=url.rstrip("/"), key=api_key, timeout_s=timeout, control="" if clock == "none" else clock)
+    target = Target(
+        url=url.rstrip("/"),
+        key=api_key,
+        timeout_s=timeout,
+        control="" if clock == "none" else clock,
+        clock_named=clock != "none" and is_given("clock"),
+    )
     try:
         found = asyncio.run(_probe(target))
     except Unreachable as error:
         click.echo(f"novita-conformance: {error}", err=True)
         sys.exit(EXIT_UNREACHABLE)
+    except NoClock as error:
+        raise click.UsageError(str(error)) from None
     except CheckEnd as end:
         click.echo(f"novita-conformance: {end}", err=True)
         sys.exit(EXIT_INCONCLUSIVE)

@@ -19,6 +19,7 @@ import click
 import pytest
 
 from conformance import selection
+from conformance.errors import NoClock
 from conformance.job import Job, perform
 from conformance.report.model import Entry
 from conformance.report.write import write_reports, write_scripts
@@ -105,7 +106,10 @@ class Run:
         whole = len(rows) == len(chosen.chosen)
         left = dict.fromkeys((row.id for row in chosen.chosen if row.id not in wanted), "deselected")
         part = replace(chosen, chosen=rows, left_out={**chosen.left_out, **left})
-        report = perform(replace(self.job, selection=part, fuzz=self.job.fuzz and whole))
+        try:
+            report = perform(replace(self.job, selection=part, fuzz=self.job.fuzz and whole))
+        except NoClock as error:
+            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
         if self.job.repro:
             write_scripts(report, self._options["repro_dir"])
         write_reports(report, self._options["reports"])

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from conformance import timing
+from conformance.errors import NoClock
 from conformance.events import Listener
 from conformance.exit_codes import ExitCode
 from conformance.job import Job, perform
@@ -43,8 +44,11 @@ def run_command(**options: Any) -> None:
 
     colour = options["color"]
     console = Console(highlight=False, no_color=colour is False, force_terminal=True if colour else None)
-    with _events(options["events"], job) as listeners:
-        report = perform(job, (Live(console, timing.now), *listeners))
+    try:
+        with _events(options["events"], job) as listeners:
+            report = perform(job, (Live(console, timing.now), *listeners))
+    except NoClock as error:
+        raise click.UsageError(str(error)) from None
     failed = False
     try:
         scripts = write_scripts(report, options["repro_dir"]) if job.repro else {}

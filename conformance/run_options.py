@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource
 
 from conformance.budget import Limits
 from conformance.job import Job
@@ -162,6 +163,11 @@ def run_flags(function: Any) -> Any:
     return function
 
 
+def is_given(option: str) -> bool:
+    """Whether an option of the running command was set, and is not its default."""
+    return click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT
+
+
 def job_of(options: dict[str, Any]) -> Job:
     """The job that some options ask for.
 
@@ -220,6 +226,7 @@ def _target(options: dict[str, Any], claims: dict[str, bool]) -> Target:
         task_timeout_s=options["task_timeout"],
         patience_s=options["patience"],
         control="" if clock == "none" else ((LOCAL_CONTROL if local else "") if clock == "auto" else _prefix(clock)),
+        clock_named=clock not in ("auto", "none"),
         webhook_host=options["webhook_host"],
         webhook_port=options["webhook_port"],
         bucket=_bucket(options),

@@ -18,7 +18,7 @@ from conformance.budget import Cost, Limits
 from conformance.client import WireLog
 from conformance.connections import Connections
 from conformance.errors import Broken, CheckEnd, NotApplicable, NotMeasured, RouteGone, Unreachable
-from conformance.events import CheckFinished, Event, Exchanged, Listener
+from conformance.events import CheckFinished, Event, Exchanged, Listener, Noted
 from conformance.ledger import Ledger
 from conformance.opening import opened
 from conformance.oracle import apply
@@ -80,6 +80,7 @@ async def run(
 
     Raises:
         Unreachable: nobody answers at the target's address.
+        NoClock: the user named a clock that is not there.
     """
     heard = tuple(listeners)
 
@@ -90,6 +91,9 @@ async def run(
     started_s, log = timing.now(), WireLog()
     log.listeners.append(lambda exchange: tell(Exchanged(exchange=exchange)))
     async with opened(target, document, limits=plan.limits, log=log, transport=transport) as session:
+        if session.clock is None:
+            where = f"answers at {target.control}" if target.control else "is used (--clock PREFIX names one)"
+            tell(Noted(text=f"the run goes in real time: no virtual clock {where}"))
         judge = _Judge(plan, registry, session, rows, tell)
         await judge.all(plan.requirements)
         if plan.again:

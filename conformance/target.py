@@ -32,6 +32,7 @@ class Target:
         task_timeout_s: how long a task may take to end, in real seconds.
         patience_s: how long an event or a retry is waited for, in real seconds, where nothing is documented.
         control: prefix of a control interface with a clock; "" for none.
+        clock_named: the user says that there is a clock; without one the run does not begin.
         webhook_host, webhook_port: the address at which the target reaches our receiver; port 0 picks one.
         checkpoint: names that replace those of the model list, for instance {"checkpoint": "tiny-sd15"}.
         claims: features that the target claims (True) or disclaims (False), by name; see `conformance.capabilities`.
@@ -47,6 +48,7 @@ class Target:
     task_timeout_s: float = 60.0
     patience_s: float = 30.0
     control: str = ""
+    clock_named: bool = False
     webhook_host: str = ""
     webhook_port: int = 0
     bucket: Bucket | None = None

@@ -46,6 +46,7 @@ def write(report: Report) -> str:
         lines += ["### Expected to fail, but does not", "", *(f"- {one}" for one in report.stale), ""]
     lines += _details("What was not measured", _unmeasured(report))
     lines += _details("Warnings", [_warning(entry) for entry in report.of(Verdict.WARN)])
+    lines += _details("Notes", [f"- {plain(note)}" for note in report.notes])
     if started.other_profiles:
         lines += [f"Not chosen: {', '.join(started.other_profiles)}.", ""]
     return "\n".join(lines)

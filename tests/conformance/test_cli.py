@@ -267,6 +267,24 @@ def test_safe_mode_and_clock_follow_the_host(target: str, safe: bool, control: s
     other = options(target, "--no-safe" if safe else "--safe", "--clock", "/time/").target
     assert (other.safe, other.control) == (not safe, "/time")
     assert options(target, "--clock", "none").target.control == ""
+    assert (found.clock_named, other.clock_named) == (False, True)
+
+
+def test_a_clock_that_is_named_and_not_there_is_wrong_usage(url: str) -> None:
+    done = call("run", url, "--api-key", KEY, "--only", "V3-MODEL-001", "--clock", "/elsewhere")
+    assert done.exit_code == ExitCode.USAGE
+    assert "--clock /elsewhere: no clock answers there" in done.output
+
+
+def test_a_run_in_real_time_says_so(url: str, tmp_path: Path) -> None:
+    reports = [f"{kind}={tmp_path / kind}" for kind in ("json", "html", "md")]
+    args = ["run", url, "--api-key", KEY, "--only", "V3-MODEL-001"]
+    done = call(*args, "--clock", "none", "--report", *reports)
+    said = "the run goes in real time: no virtual clock is used"
+    assert all(
+        said in text for text in (done.output, *((tmp_path / kind).read_text() for kind in ("json", "html", "md")))
+    )
+    assert "real time" not in call(*args).output
 
 
 def test_flags_become_a_target_and_limits() -> None:

@@ -76,6 +76,13 @@ def test_wrong_usage_is_told(tmp_path: Path, arguments: tuple[str, ...], said: s
     assert said in done.stdout + done.stderr
 
 
+def test_a_clock_that_is_not_there_ends_the_session(url: str, tmp_path: Path) -> None:
+    flags = f"{FLAGS} --only V3-MODEL --clock /elsewhere"
+    done = run_pytest(tmp_path, "--pyargs", "conformance", "--target", url, "--target-flags", flags)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "--clock /elsewhere: no clock answers there" in done.stdout + done.stderr
+
+
 def test_other_suites_may_have_a_flag_of_the_same_name(tmp_path: Path) -> None:
     """Our flags exist only when our package is asked for, and nothing of the suite is imported else."""
     (tmp_path / "conftest.py").write_text(
