@@ -6,15 +6,18 @@ REDOCLY := @redocly/cli@2.77.0
 
 VENV := .venv
 RUN_VENV := .venv-run
+REFERENCE_VENV := .venv-reference
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.made
 BASE := $(RUN_VENV)/.made
+REFERENCE := $(REFERENCE_VENV)/.made
+TORCH := torch==2.13.0
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup run clients test fmt lint types generated generate check conformance mutants bench lint-openapi wheel lock clean
+.PHONY: help setup run reference clients test fmt lint types generated generate check conformance mutants bench lint-openapi wheel lock clean
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=python3.12] [PORT=4280] [ARGS='...']"
@@ -25,6 +28,10 @@ setup: $(SETUP) ## make .venv with everything that the tests need
 
 run: $(BASE) ## start the mock on PORT (4280) from an environment of its own with the base install
 	@$(RUN_VENV)/bin/novita-mock --port $(PORT) $(ARGS)
+
+REFERENCE_PORT ?= 4290
+reference: $(REFERENCE) ## start the reference implementation on REFERENCE_PORT (4290) from an environment of its own, with torch
+	@$(REFERENCE_VENV)/bin/novita-reference serve --port $(REFERENCE_PORT) $(ARGS)
 
 clients: $(SETUP) ## install the vendor's own clients below .clients (needs node and npm)
 	@command -v npm >/dev/null || { echo "the JavaScript clients need node and npm; CLIENTS=no leaves the client tests out"; exit 2; }
@@ -95,22 +102,31 @@ wheel: $(SETUP) ## build the wheel into dist/, install it into a clean environme
 lock: ## take the newest versions and write constraints.txt
 	rm -rf build/lock-venv
 	$(PYTHON) -m venv build/lock-venv
-	build/lock-venv/bin/pip install --quiet '.[dev]'
-	{ head -1 constraints.txt; build/lock-venv/bin/pip list --format=freeze | grep -vE '^(novita-mock|pip|setuptools)=' | sort -f; } > build/constraints.txt
+	build/lock-venv/bin/pip install --quiet $(TORCH)
+	build/lock-venv/bin/pip install --quiet '.[dev,reference]'
+	{ head -1 constraints.txt; build/lock-venv/bin/pip list --format=freeze | grep -vE '^(novita-mock|pip|setuptools)=' | sed 's/^\(torch==[0-9.]*\)+.*/\1/' | sort -f; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 
 clean: ## remove environments, caches and builds
-	rm -rf $(VENV) $(RUN_VENV) .clients .bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(RUN_VENV) $(REFERENCE_VENV) .clients .bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(SETUP): pyproject.toml constraints.txt
 	@$(call make_venv,$(VENV))
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet $(TORCH)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,reference]'
 	@touch $@
 
 $(BASE): pyproject.toml
 	@$(call make_venv,$(RUN_VENV))
 	@echo "installing into $(RUN_VENV)"
 	@$(RUN_VENV)/bin/pip install --quiet --editable .
+	@touch $@
+
+$(REFERENCE): pyproject.toml constraints.txt
+	@$(call make_venv,$(REFERENCE_VENV))
+	@echo "installing into $(REFERENCE_VENV); torch is large"
+	@$(REFERENCE_VENV)/bin/pip install --quiet $(TORCH)
+	@$(REFERENCE_VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[reference,s3]'
 	@touch $@
 
 define make_venv

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from mockserver import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("openapi", "mockserver", "conformance")
+PACKAGES = ("openapi", "mockserver", "conformance", "reference_impl")
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -29,6 +29,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "openapi": (),
     "mockserver.core": (),
     "conformance": ("openapi",),
+    "reference_impl": ("openapi",),
     "mockserver.faults": ("mockserver.core",),
     "mockserver.money": ("mockserver.core", "openapi"),
     "mockserver.pictures": ("mockserver.core",),
@@ -44,6 +45,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "mockserver.storage": ("mockserver.core", "mockserver.parts"),
 }
 """Package, and what of ours it may import besides itself; whatever is not listed may import all of `PACKAGES`."""
+
+MODELS = {"accelerate", "cv2", "diffusers", "numpy", "peft", "safetensors", "tokenizers", "torch", "transformers"}
 
 OPTIONAL: dict[str, set[str]] = {
     "conformance": {
@@ -62,6 +65,9 @@ OPTIONAL: dict[str, set[str]] = {
     },
     "mockserver.storage": {"boto3", "botocore"},
     "mockserver.webhooks": {"standardwebhooks"},
+    "reference_impl.engine": MODELS,
+    "reference_impl.outbound": {"boto3", "botocore"},
+    "reference_impl.tiny": MODELS,
 }
 """Package, and what an extra brings that its modules import inside functions."""
 
