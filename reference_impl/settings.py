@@ -1,0 +1,58 @@
+"""What whoever runs the server may choose, as one value; `cli.py` makes it from flags and environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All choices.
+
+    Attributes:
+        api_keys: the accounts; empty: any key is taken, each an account of its own.
+        strict: only what the pages document is accepted; otherwise also what clients are known to send.
+        public_url: what links to pictures begin with; None: http://host:port.
+        link_ttl_s: seconds that a link of v3 lives; v2 has its own.
+        aliases: name in requests -> name on the shelf.
+        devices: one worker each.
+        cache_bytes: how many bytes of weights a worker keeps loaded.
+        queue: how many pictures may wait.
+        batch: how many pictures of several tasks are drawn as one batch; 1: each task on its own.
+        keep_s: seconds that an ended task can be read.
+        nsfw: a model of the shelf (`safety`) that judges pictures; None: nobody does.
+        engine: `module:function` that makes a worker's engine; tests name their own.
+        webhook_retry_s: seconds until the second attempt of an event; each later wait is twice as long.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 4290
+    models: Path
+    data: Path
+    api_keys: tuple[str, ...] = ()
+    strict: bool = False
+    public_url: str | None = None
+    link_ttl_s: int = 3600
+    aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    devices: tuple[str, ...] = ("auto",)
+    dtype: str = "auto"
+    threads: int | None = None
+    cache_bytes: int = 4 * 1024**3
+    queue: int = 1000
+    batch: int = 1
+    keep_s: int = 7 * 24 * 3600
+    nsfw: str | None = None
+    engine: str = "reference_impl.worker.process:local_engine"
+    allow_private_webhooks: bool = False
+    webhook_retry_s: float = 1.0
+    json_logs: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return self.host in LOOPBACK
