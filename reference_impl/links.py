@@ -41,16 +41,17 @@ class Links:
         self.base_url = base_url
         self._clock = clock
 
-    def sign(self, task_id: str, name: str, ttl_s: int) -> str:
+    def sign(self, task_id: str, name: str, ttl_s: int, since_ms: int | None = None) -> str:
         """A link to a picture of a task: `<base>/pictures/<task id>/<name>?X-Amz-...`.
 
         Args:
             task_id: whose picture.
             name: the file's.
-            ttl_s: seconds from now that it lives, 1 to 604800.
+            ttl_s: seconds that it lives, 0 to 604800.
+            since_ms: from when these count, milliseconds since 1970; None: from now.
         """
         path = f"/pictures/{quote(task_id)}/{quote(name)}"
-        signed_at = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
+        signed_at = datetime.fromtimestamp((self._clock.now_ms() if since_ms is None else since_ms) / 1000, UTC)
         query = {
             "X-Amz-Algorithm": ALGORITHM,
             "X-Amz-Credential": SCOPE.format(day=f"{signed_at:%Y%m%d}"),
