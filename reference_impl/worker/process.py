@@ -1,0 +1,193 @@
+"""The child process of a worker: makes the engine, then draws what it is told to. The only place that imports one.
+
+The main thread draws. A second one listens, so that a cancellation arrives between two calls of the network and the
+end of the parent, however sudden, ends the child. A third says every second that the process lives.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Protocol
+
+from reference_impl.engine.protocol import Engine
+from reference_impl.jobs import Cancelled, CannotDraw, Job, Step
+from reference_impl.shelf import Shelf, ShelfError
+from reference_impl.worker.messages import Alive, Cancel, Draw, Drawn, FromChild, Ready, Stepped, ToChild, Unable
+from reference_impl.worker.protocol import Outcome
+
+BEAT_S = 1.0
+NICENESS = 5
+"""The HTTP process comes first when cores are short: polls are answered in time and pictures lose nothing by it."""
+POISONED = "AcceleratorError"
+"""Torch's word for a device that refuses everything from now on; only a new process gets it back."""
+EXTRA = "the engine needs torch and diffusers: pip install 'novita-mock[reference]'"
+
+log = logging.getLogger("reference_impl")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """What an engine is made from; the names are those of `Settings`."""
+
+    models: Path
+    aliases: Mapping[str, str]
+    device: str
+    dtype: str
+    threads: int
+    cache_bytes: int
+    nsfw: str | None = None
+
+
+class EngineMaker(Protocol):
+    """Makes the engine of a worker, in its child process."""
+
+    def __call__(self, shelf: Shelf, options: EngineOptions) -> Engine:
+        """An engine on `options.device`.
+
+        Raises:
+            ImportError: a library is missing.
+            CannotDraw: the device is not there, or too small.
+        """
+
+
+def local_engine(shelf: Shelf, options: EngineOptions) -> Engine:
+    """The real one, on torch and diffusers."""
+    # Held back until here: it takes ten seconds and half a gigabyte that the HTTP process must not pay.
+    from reference_impl.engine.engine import LocalEngine
+
+    return LocalEngine(
+        shelf,
+        device=options.device,
+        dtype=options.dtype,
+        cache_bytes=options.cache_bytes,
+        threads=options.threads,
+    )
+
+
+def found_maker(name: str) -> EngineMaker:
+    """What `module:function` names.
+
+    Raises:
+        ImportError: no such module.
+        AttributeError: nothing of this name in it.
+    """
+    module, _, function = name.partition(":")
+    maker: EngineMaker = getattr(importlib.import_module(module), function)
+    return maker
+
+
+def main(connection: Connection, maker: str, options: EngineOptions, log_level: int) -> None:
+    """The child's life: load, then draw until the parent ends.
+
+    Args:
+        connection: to the parent; who closes it, or dies, ends this process.
+        maker: `module:function` of an `EngineMaker`.
+        options: for it.
+        log_level: of this process's log, which goes to standard error.
+    """
+    # Ctrl-C reaches the whole group of processes; whether to stop is the parent's to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.basicConfig(level=log_level, format="%(levelname)s worker %(process)d: %(message)s")
+    if sys.platform != "win32":
+        os.nice(NICENESS)
+    child = _Child(connection)
+    child.listen()
+    try:
+        engine = found_maker(maker)(Shelf(options.models, dict(options.aliases)), options)
+    except (ImportError, AttributeError, ShelfError, CannotDraw) as error:
+        child.say(Unable(reason=_reason(error)))
+        return
+    child.say(Ready())
+    child.work(engine)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error}; {EXTRA}"
+    return str(error)
+
+
+class _Child:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sending = threading.Lock()
+        self._orders: queue.SimpleQueue[Draw] = queue.SimpleQueue()
+        self._cancelled: set[str] = set()
+
+    def say(self, message: FromChild) -> None:
+        """Tell the parent; without one there is nothing left to do."""
+        try:
+            with self._sending:
+                self._connection.send(message)
+        except OSError:
+            os._exit(0)
+
+    def listen(self) -> None:
+        """Start the two threads beside the drawing one."""
+        threading.Thread(target=self._hear, name="hear", daemon=True).start()
+        threading.Thread(target=self._beat, name="beat", daemon=True).start()
+
+    def work(self, engine: Engine) -> None:
+        """Draw batch after batch, for ever."""
+        while True:
+            order = self._orders.get()
+            outcomes = self._outcomes(engine, order)
+            self._cancelled.difference_update(task_id for task_id, _ in order.batch)
+            self.say(Drawn(number=order.number, outcomes=outcomes))
+
+    def _outcomes(self, engine: Engine, order: Draw) -> list[Outcome]:
+        """Of a batch; one that fails as a whole is drawn job by job, so that one job's fault stays its own."""
+        together = self._drawn(engine, order.number, order.batch)
+        if len(order.batch) == 1 or not any(isinstance(outcome, CannotDraw) for outcome in together):
+            return together
+        return [self._drawn(engine, order.number, (one,))[0] for one in order.batch]
+
+    def _drawn(self, engine: Engine, number: int, batch: Sequence[tuple[str, Job]]) -> list[Outcome]:
+        try:
+            outcomes: list[Outcome] = list(
+                engine.run(batch[0][1].model, [job for _, job in batch], self._told(number, batch))
+            )
+        except (CannotDraw, Cancelled) as error:
+            return [error for _ in batch]
+        except Exception as error:
+            log.exception("engine.failed")
+            if type(error).__name__ == POISONED:
+                os._exit(1)
+            reason = f"the engine failed with {type(error).__name__}: {error}; the server's log says where"
+            return [CannotDraw(reason, "INTERNAL") for _ in batch]
+        return outcomes
+
+    def _told(self, number: int, batch: Sequence[tuple[str, Job]]) -> Callable[[Step], None]:
+        def on_step(step: Step) -> None:
+            if all(task_id in self._cancelled for task_id, _ in batch):
+                raise Cancelled
+            self.say(Stepped(number=number, step=step))
+
+        return on_step
+
+    def _hear(self) -> None:
+        while True:
+            try:
+                message: ToChild = self._connection.recv()
+            except (EOFError, OSError):
+                os._exit(0)
+            match message:
+                case Draw():
+                    self._orders.put(message)
+                case Cancel():
+                    self._cancelled.add(message.task_id)
+
+    def _beat(self) -> None:
+        never = threading.Event()
+        while not never.wait(BEAT_S):
+            self.say(Alive())
