@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from conformance import timing
-from conformance.budget import Budget, Cost, cost_of
+from conformance.budget import Budget, Cost, cost_of, pictures_at_most
 from conformance.connections import Connections, NoAnswer
 from conformance.errors import HarnessError, Unreachable
 from conformance.ledger import Ledger
@@ -92,6 +92,8 @@ class Client:
         self.budget = budget
         self.log = log
         self.ledger = Ledger()
+        self.notes: list[str] = []
+        """About the target, for the reports; no verdicts."""
         self._connections = connections
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._started_s = timing.now()
@@ -155,6 +157,7 @@ class Client:
         )
         if cost.tasks and task_id_v3(exchange.json) is not None:
             self.budget.accepted(cost)
+            self.ledger.spare(pictures_at_most(operation_id, body) - asked.images)
         return exchange
 
     async def request(

@@ -3,7 +3,8 @@
 CheckEnd
 ├── Broken          the target breaks a requirement: FAIL of that one, BLOCKED for a check of another
 ├── NotMeasured     nothing can be said: UNTESTABLE
-│   └── OverBudget  a hard stop was reached
+│   ├── OverBudget  a hard stop was reached
+│   └── NotSent     enough was accepted that should not have been
 ├── NotApplicable   the target does not offer this
 └── RouteGone       the operation does not exist at the target (C50)
 HarnessError        our own mistake: ERROR
@@ -59,6 +60,10 @@ class NotMeasured(CheckEnd):
 
 class OverBudget(NotMeasured):
     """A hard stop: the next request would go beyond what was allowed."""
+
+
+class NotSent(NotMeasured):
+    """A further case that would order pictures, after enough others have shown the same."""
 
 
 class NotApplicable(CheckEnd):

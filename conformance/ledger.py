@@ -22,6 +22,8 @@ class Account:
 
     Attributes:
         images: pictures asked for, by operation.
+        spared: further pictures that a target would make which knows no test mode, takes no order of none, and was not
+            expected to accept.
         uses: names of shared things.
     """
 
@@ -29,6 +31,7 @@ class Account:
     tasks: int = 0
     usd: float = 0.0
     images: dict[str, int] = field(default_factory=dict)
+    spared: int = 0
     uses: set[str] = field(default_factory=set)
 
     def add(self, operation_id: str, cost: Cost) -> None:
@@ -53,6 +56,12 @@ class Ledger:
         account = self._current.get()
         if account is not None:
             account.add(operation_id, cost)
+
+    def spare(self, number: int) -> None:
+        """Counts pictures of an accepted submit that were not charged."""
+        account = self._current.get()
+        if account is not None:
+            account.spared += number
 
     @contextmanager
     def check(self, requirement: str) -> Iterator[None]:

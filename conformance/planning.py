@@ -27,6 +27,8 @@ from openapi.requirements import Profile, load_requirements
 
 COSTS = Path(__file__).parent / "costs.json"
 CONFORMING = "novita-mock --port 0 --clock manual"
+UNDUE = 100
+"""Pictures beside these, for what a target should refuse and does not, and for what is tried again."""
 OPT_IN = (Profile.V3_STORAGE, Profile.V3_LIMITS)
 """Profiles that are measured only on request; their cost is not in the file."""
 
@@ -37,6 +39,7 @@ class Forecast:
 
     Attributes:
         images: pictures asked for, by operation.
+        most_images: pictures that a target makes at most which has none of the ways to order no work.
         minutes: least time under the documented limits of pictures per minute.
         unknown: requirements without a measured cost.
     """
@@ -44,6 +47,7 @@ class Forecast:
     requests: int
     tasks: int
     images: dict[str, int] = field(default_factory=dict)
+    most_images: int = 0
     usd: float = 0.0
     minutes: int = 0
     unknown: tuple[str, ...] = ()
@@ -52,6 +56,11 @@ class Forecast:
     def all_images(self) -> int:
         """Pictures of all operations."""
         return sum(self.images.values())
+
+    @property
+    def stop_at(self) -> int:
+        """More pictures than a run needs, even against a target with many defects: the default of --max-images."""
+        return self.most_images + UNDUE
 
 
 def forecast(requirements: Iterable[str], document: Document, costs: Mapping[str, Any] | None = None) -> Forecast:
@@ -86,6 +95,7 @@ def forecast(requirements: Iterable[str], document: Document, costs: Mapping[str
         requests=sum(account["requests"] for account in chosen),
         tasks=sum(account["tasks"] for account in chosen),
         images=images,
+        most_images=sum(images.values()) + sum(account.get("spared", 0) for account in chosen),
         usd=round(sum(account["usd"] for account in chosen), 4),
         minutes=_minutes(images, document),
         unknown=tuple(unknown),
@@ -121,6 +131,7 @@ def _account(account: Account) -> dict[str, Any]:
         "tasks": account.tasks,
         "usd": round(account.usd, 4),
         "images": dict(sorted(account.images.items())),
+        **({"spared": account.spared} if account.spared else {}),
         "uses": sorted(account.uses),
     }
 

@@ -86,16 +86,18 @@ def _tell_plan(job: Job) -> None:
     from conformance.planning import forecast
     from openapi.document import load
 
-    ids = [row.id for row in job.selection.chosen]
+    ids = [row.id for row in job.selection.chosen if row.observable]
     found = forecast(ids, load())
     click.echo(f"{len(ids)} requirements; nothing was sent. Against a target that conforms, a run sends about")
     click.echo(f"  {found.requests} requests")
     click.echo(f"  {found.tasks} tasks, {found.all_images} pictures")
     for operation_id, number in sorted(found.images.items()):
         click.echo(f"    {operation_id}: {number}")
+    click.echo(f"  up to {found.most_images} pictures, where test mode is not followed or version 2 takes no n_iter 0")
     click.echo(f"  {found.usd:.3f} USD, by the listed price")
     unit = "minute" if found.minutes == 1 else "minutes"
     click.echo(f"  at least {found.minutes} {unit}, under the documented limits of pictures per minute")
+    click.echo(f"It stops before {job.limits.max_images} pictures (--max-images), whatever the target accepts.")
     if found.unknown:
         click.echo(f"Not measured yet, so not counted: {', '.join(found.unknown)}")
     if job.target.safe:

@@ -132,7 +132,7 @@ _FLAGS: tuple[Decorator, ...] = (
     flag("--expected-failures", type=_FILE, help="YAML of 'ID: reason': known failures, which do not count."),
     flag("--max-requests", type=_COUNT, help="Stop before more requests."),
     flag("--max-tasks", type=_COUNT, help="Stop before more accepted tasks."),
-    flag("--max-images", type=_COUNT, help="Stop before more pictures."),
+    flag("--max-images", type=_COUNT, help="Stop before more pictures; default by --plan."),
     flag("--max-usd", type=click.FloatRange(0), help="Stop before more US dollars, by the listed price."),
     flag("--max-time", type=_SECONDS, help="Stop sending after so many seconds."),
     flag("--s3-endpoint", default="", metavar="URL", help="S3 server that the target may write to."),
@@ -176,6 +176,7 @@ def job_of(options: dict[str, Any]) -> Job:
     """
     from conformance.capabilities import CapabilitiesError, read_claims
     from conformance.expected import ExpectedError, read_expected
+    from conformance.planning import forecast
     from openapi.document import load
     from openapi.requirements import load_requirements
 
@@ -193,13 +194,14 @@ def job_of(options: dict[str, Any]) -> Job:
         claims = read_claims(capabilities, load().operations) if capabilities else {}
     except (SelectionError, ExpectedError, CapabilitiesError) as error:
         raise click.UsageError(str(error)) from None
+    chosen = [row.id for row in selection.chosen]
     return Job(
         target=_target(options, claims),
         selection=selection,
         limits=Limits(
             max_requests=options["max_requests"],
             max_tasks=options["max_tasks"],
-            max_images=options["max_images"],
+            max_images=forecast(chosen, load()).stop_at if options["max_images"] is None else options["max_images"],
             max_usd=options["max_usd"],
             max_time_s=options["max_time"],
         ),

@@ -100,6 +100,8 @@ async def run(
             await judge.again(session.afresh())
         judge.convict()
         judge.hold_to_document(log, document)
+        for text in dict.fromkeys(session.client.notes):
+            tell(Noted(text=text))
     return Result(
         outcomes=judge.outcomes,
         log=log,

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from conformance import timing
 from conformance.bodies import IMG2IMG, RESULT, TXT2IMG, TXT2IMG_V2, Body, txt2img, txt2img_v2
-from conformance.budget import pictures
+from conformance.budget import USD_PER_PICTURE, Cost, pictures
 from conformance.client import Client, Key, Says
 from conformance.errors import Broken, CheckEnd, NotMeasured, RouteGone
 from conformance.expect import accepted_v2, accepted_v3
@@ -30,6 +30,8 @@ Value = TypeVar("Value")
 NAMES, NAME_PAGES = 100, 5
 """How many models of a kind are looked at for names, and on how many pages."""
 RATE_LIMIT_WAITS = 3
+TEST_MODE_S, TEST_MODE_LOOKS_S = 1.5, 0.1
+"""How long a task of test mode may seem to be at work, and how often it is looked at."""
 
 
 class Submitting:
@@ -233,20 +235,42 @@ class Submitting:
             return body
         extra = body.get("extra", {})
         if isinstance(extra, dict) and "webhook" not in extra and await self.once("test mode", self._test_mode):
-            return {**body, "extra": {**extra, "webhook": self._made_up()}}
+            return {**body, "extra": {**extra, "webhook": self._made_up("TASK_STATUS_SUCCEED")}}
         return body
 
-    def _made_up(self) -> Body:
-        return {
-            "url": self.receiver.sink_url,
-            "test_mode": {"enabled": True, "return_task_status": "TASK_STATUS_SUCCEED"},
-        }
+    def _made_up(self, status: str) -> Body:
+        return {"url": self.receiver.sink_url, "test_mode": {"enabled": True, "return_task_status": status}}
 
     async def _test_mode(self) -> bool:
         if not self.receiver.reachable:
             return False
-        body = txt2img(await self.names(), {"webhook": self._made_up()})
-        return await self._is_accepted(TXT2IMG, body, "whether test mode is offered")
+        body = txt2img(await self.names(), {"webhook": self._made_up("TASK_STATUS_FAILED")})
+        try:
+            task = await self.submit(TXT2IMG, body, blame="", purpose="whether test mode is offered")
+        except (Broken, NotMeasured, RouteGone):
+            return False
+        seen = await self._work_of(task)
+        if seen:
+            self.client.budget.accepted(Cost(images=1, usd=USD_PER_PICTURE))
+            self.client.notes.append(f"test mode is not used, since the target seems to work in it: {seen}")
+        return not seen
+
+    async def _work_of(self, task: Task) -> str:
+        """What shows that work is done for a task of test mode that should tell a failure; "" when nothing does.
+
+        A server that knows no test mode takes the submit as any other. What a result shows in test mode is written
+        nowhere: no task, a failure or a status of none of the kinds of work are all well.
+        """
+        started_s = timing.now()
+        while True:
+            answer = await self.ask(RESULT, params={"task_id": task.task_id}, purpose="whether test mode does no work")
+            status = answer.at("task", "status")
+            if answer.status != 200 or not isinstance(status, str) or "FAIL" in status.upper():
+                return ""
+            ended = status.upper().endswith(("SUCCEED", "SUCCESS", "SUCCEEDED"))
+            if ended or timing.now() - started_s > TEST_MODE_S:
+                return f"a task that should fail has status {status!r} after {timing.now() - started_s:.1f} s"
+            await timing.pause(TEST_MODE_LOOKS_S)
 
     async def _takes_none(self, field: str) -> bool:
         body = {**txt2img_v2(await self.names()), field: 0}

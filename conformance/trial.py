@@ -19,7 +19,7 @@ from conformance import bodies
 from conformance.bodies import Body
 from conformance.budget import pictures as pictures_asked_for
 from conformance.client import Key, Says, Streamed
-from conformance.errors import Broken, CheckEnd, NotApplicable, NotMeasured
+from conformance.errors import Broken, CheckEnd, NotApplicable, NotMeasured, NotSent
 from conformance.expect import Claim, refused_v2, refused_v3
 from conformance.predicates import has_type, task_id_v3
 from conformance.tasks import Picture, Task, odd_acceptance_v3
@@ -37,6 +37,9 @@ Value = TypeVar("Value")
 
 MOST_NAMED = 6
 """So many further cases that do not hold are named in a message."""
+MOST_UNDUE, UNDUE_AT_ONCE = 4, 4
+"""After so many cases of one check that were accepted and should not have been, no more are sent that would order
+pictures; and so many are under way at the same time."""
 _WITH = "a valid submit, "
 _REFUSED_FOR = "a submit to be refused for "
 
@@ -59,6 +62,8 @@ class Trial:
         self.receiver: Receiver = session.receiver
         self.tolerances: list[tuple[str, tuple[str, ...], tuple[int, ...]]] = []
         self.branches: list[str] = []
+        self._undue = 0
+        self._orders = asyncio.Semaphore(UNDUE_AT_ONCE)
 
     # Bodies -----------------------------------------------------------------------------------------------------------
 
@@ -197,22 +202,39 @@ class Trial:
 
         Raises:
             Broken: it is accepted, or refused in another way.
+            NotSent: it was not worth the pictures any more.
         """
         if may_accept and isinstance(body, dict):
             body = await self.free(operation_id, body)
         said = says or (Says.UNCHECKED if raw is not None else Says.WRONG)
-        answer = await self.session.ask(
-            operation_id,
-            body,
-            raw=raw,
-            at=at,
-            says=said,
-            headers=headers,
-            purpose=purpose or f"{_REFUSED_FOR}{'.'.join(map(str, at)) or 'its body'}",
-            timeout_s=timeout_s,
-        )
+
+        async def send() -> Exchange:
+            return await self.session.ask(
+                operation_id,
+                body,
+                raw=raw,
+                at=at,
+                says=said,
+                headers=headers,
+                purpose=purpose or f"{_REFUSED_FOR}{'.'.join(map(str, at)) or 'its body'}",
+                timeout_s=timeout_s,
+            )
+
+        if may_accept or raw is not None or not pictures_asked_for(operation_id, body):
+            answer = await send()
+        else:
+            answer = await self._with_care(send)
         self.judge_refusal(operation_id, answer, statuses, await self._usual(operation_id), may_accept)
         return answer
+
+    async def _with_care(self, send: Callable[[], Awaitable[Exchange]]) -> Exchange:
+        """Sends what orders pictures where it should be refused and is not."""
+        async with self._orders:
+            if self._undue >= MOST_UNDUE:
+                raise NotSent(f"{self._undue} cases that should have been refused were accepted already")
+            answer = await send()
+            self._undue += task_id_v3(answer.json) is not None
+            return answer
 
     async def _usual(self, operation_id: str) -> int:
         return 200 if operation_id.endswith("V2") else await self.session.refusal_status()
@@ -282,10 +304,13 @@ class Trial:
         for end in ends:
             if not isinstance(end, CheckEnd):
                 raise end
+        ends.sort(key=lambda end: isinstance(end, NotSent))
         own = [end for end in ends if isinstance(end, Broken) and end.requirement == self.requirement.id]
         for end in (*own, *ends):
             if isinstance(end, Broken) and len(own) > 1 and end is own[0]:
-                end.actual += f" (and {len(own) - 1} more of {len(results)} cases{self._named(own)})"
+                sent = sum(not isinstance(result, NotSent) for result in results)
+                unsent = f"; {len(results) - sent} were not sent" if sent < len(results) else ""
+                end.actual += f" (and {len(own) - 1} more of {sent} cases{self._named(own)}{unsent})"
             raise end
         return [result for result in results if not isinstance(result, BaseException)]
 

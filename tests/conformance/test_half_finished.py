@@ -26,6 +26,9 @@ TASK_TIMEOUT_S = 1
 LONGEST_S = 60
 """For a whole run, on a machine that has other things to do; alone it takes a tenth of that."""
 
+MOST_IMAGES = 300
+"""It takes almost everything, and knows no test mode."""
+
 REFUSALS = {
     *(f"V3-TXT2IMG-{number:03}" for number in (3, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 24, 26)),
     *(f"V3-SUBMIT-{number:03}" for number in (8, 9, 10)),
@@ -72,7 +75,11 @@ def test_each_red_sentence_is_a_defect_that_is_known(ends: bool, tmp_path: Path)
         ran = CliRunner().invoke(cli, [*args, "--report", f"json={tmp_path / 'report.json'}"])
     assert ran.exit_code == ExitCode.VIOLATION, ran.output
     assert time.monotonic() - began_s < LONGEST_S
-    entries = {entry["id"]: entry for entry in json.loads((tmp_path / "report.json").read_text())["requirements"]}
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["spent"]["images"] <= MOST_IMAGES
+    assert any("test mode is not used" in note for note in report["notes"])
+    entries = {entry["id"]: entry for entry in report["requirements"]}
+    assert any("were not sent" in entry["actual"] for entry in report["requirements"])
     red = {name for name, entry in entries.items() if entry["verdict"] == "FAIL"}
     odd = {name: entry for name, entry in entries.items() if entry["verdict"] in ("ERROR", "UNSTABLE")}
     roots = {entry["blocked_by"] for entry in entries.values() if entry["verdict"] == "BLOCKED"}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from conformance.budget import Budget, Cost, Limits, cost_of, pictures
+from conformance.budget import Budget, Cost, Limits, cost_of, pictures, pictures_at_most
 from conformance.errors import OverBudget
 from conformance.ledger import Ledger, short
 from conformance.planning import COSTS, OPT_IN, costs_of, forecast
@@ -51,6 +51,29 @@ def test_the_costs_cover_every_check_that_a_default_run_has() -> None:
 def test_a_default_run_asks_for_sixty_pictures_at_most() -> None:
     chosen = [row.id for row in ROWS if row.observable and row.profile not in OPT_IN]
     assert forecast(chosen, load()).all_images <= 60
+
+
+def test_what_a_target_without_test_mode_makes_is_foreseen_and_is_where_a_run_stops() -> None:
+    ledger = Ledger()
+    with ledger.check("A-1"):
+        ledger.charge(TXT2IMG, Cost(requests=1, tasks=1, images=2))
+        ledger.spare(8)
+    found = forecast(["A-1"], load(), costs_of(ledger, start=0))
+    assert (found.all_images, found.most_images) == (2, 10)
+    assert found.stop_at > found.most_images
+
+
+@pytest.mark.parametrize(
+    ("operation_id", "body", "number"),
+    [
+        (TXT2IMG, {"request": {"image_num": 8}, "extra": {"webhook": {"test_mode": {"enabled": True}}}}, 8),
+        (TXT2IMG_V2, {"batch_size": 2, "n_iter": 0}, 2),
+        (TXT2IMG_V2, {"batch_size": 0, "n_iter": 0}, 1),
+        ("getTaskResult", None, 0),
+    ],
+)
+def test_at_most_counts_what_orders_no_work_as_work(operation_id: str, body: object, number: int) -> None:
+    assert pictures_at_most(operation_id, body) == number
 
 
 @pytest.mark.parametrize("areas", [("V3-TXT2IMG",), ("V3-IMAGE", "V3-LINK"), ("V2-IMAGE", "V2-CODE")])
