@@ -24,6 +24,8 @@ class Settings:
         cache_bytes: how many bytes of weights a worker keeps loaded.
         queue: how many pictures may wait.
         batch: how many pictures of several tasks are drawn as one batch; 1: each task on its own.
+        pictures_per_minute: how many an account may ask for with each operation that has a documented limit; 0: the
+            documented number; None: no limit.
         keep_s: seconds that an ended task can be read.
         nsfw: a model of the shelf (`safety`) that judges pictures; None: nobody does.
         engine: `module:function` that makes a worker's engine; tests name their own.
@@ -45,6 +47,7 @@ class Settings:
     cache_bytes: int = 4 * 1024**3
     queue: int = 1000
     batch: int = 1
+    pictures_per_minute: int | None = None
     keep_s: int = 7 * 24 * 3600
     nsfw: str | None = None
     engine: str = "reference_impl.worker.process:local_engine"

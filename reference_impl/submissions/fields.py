@@ -35,11 +35,16 @@ class Accepted:
     warning: str = ""
 
 
-def given(value: Any) -> Any:
-    """The value without the fields that are null or empty text: wherever these are accepted they mean absent."""
+def given(value: Any, levels: int = 8) -> Any:
+    """The value without the fields that are null or empty text: wherever these are accepted they mean absent.
+
+    Fields that no page names may go deeper than so many levels; nobody reads them.
+    """
+    if not levels:
+        return value
     if isinstance(value, dict):
-        return {name: given(inner) for name, inner in value.items() if inner is not None and inner != ""}
-    return [given(inner) for inner in value] if isinstance(value, list) else value
+        return {name: given(inner, levels - 1) for name, inner in value.items() if inner is not None and inner != ""}
+    return [given(inner, levels - 1) for inner in value] if isinstance(value, list) else value
 
 
 def integer(fields: Fields, name: str, default: int) -> int:

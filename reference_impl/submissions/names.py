@@ -35,9 +35,13 @@ class Names:
         """The checkpoint to draw with.
 
         Raises:
-            Refused: there is none of this name.
+            Refused: there is none of this name, or it draws nothing by itself.
         """
-        return self._find(Kind.CHECKPOINT, name, field)
+        model = self._find(Kind.CHECKPOINT, name, field)
+        if model.refiner:
+            message = f"{model.name} only refines what another checkpoint has begun; name that one here"
+            raise Refused(Fault.MODEL, field, message)
+        return model
 
     def vae(self, name: str | None, field: str) -> str | None:
         """The VAE by its name on the shelf; None for the checkpoint's own.
