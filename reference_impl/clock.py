@@ -55,9 +55,6 @@ class Ids(Protocol):
     def task(self) -> str:
         """The id of a task: a lower-case UUID, version 4."""
 
-    def picture(self) -> str:
-        """The name of a picture's file, without ending: 32 hex digits."""
-
     def seed(self) -> int:
         """A seed for who asked for none, 0 to 2**32 - 1."""
 
@@ -68,10 +65,6 @@ class RandomIds:
     def task(self) -> str:
         """A UUID of version 4."""
         return str(uuid.uuid4())  # noqa: TID251  # this is the Ids part
-
-    def picture(self) -> str:
-        """32 hex digits."""
-        return secrets.token_hex(16)
 
     def seed(self) -> int:
         """0 to 2**32 - 1."""

@@ -78,7 +78,8 @@ class Picture:
     """One finished picture, by its file.
 
     Attributes:
-        name: of the file, `<32 hex digits>.<png, jpeg or webp>`; a link is made of the task's id and this.
+        name: of the file, `<32 hex digits>.<png, jpeg or webp>`; a link is made of the task's id and this. It follows
+            from the task and the picture's place, so that work done twice leaves nothing behind.
         url: where it lies in the caller's own bucket; None: here, behind a link that is signed when it is asked for.
     """
 
@@ -103,7 +104,7 @@ class Task:
         work: how much there is to do: steps x pictures x megapixels. Only for estimates.
         group: tasks of an equal group may be drawn as one batch; None: drawn alone.
         attempts: how often work on it was begun.
-        pictures: empty until it has succeeded.
+        pictures: empty until it has succeeded, and in test mode, where nothing is drawn and the front shows a sample.
         reason: why it failed; empty otherwise.
     """
 

@@ -1,0 +1,1 @@
+"""What the server sends by itself: events to webhooks, pictures to buckets."""

@@ -1,0 +1,133 @@
+"""What the service asks of a store.
+
+Several services may share one: what one has claimed is held under its name until a lease ends, no other gets it, and
+what a lost one held comes back to the queue. Every call is atomic and has been kept when it returns.
+
+A task waits while it has not ended and nobody holds it. Its status does not say so: work that was begun and lost is
+still shown as begun, because a status only moves forward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from reference_impl.tasks import Picture, Status, Task
+
+
+class StoreError(Exception):
+    """The store cannot be used; the message says what helps."""
+
+
+class QueueFull(Exception):
+    """As many pictures wait as may; try again later (the contract's answer is 429)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A task that is ours to draw now, and the body that its job is made from."""
+
+    task: Task
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a task ended."""
+
+    status: Status
+    ended_ms: int
+    pictures: tuple[Picture, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """An event that is ours to send now.
+
+    Attributes:
+        attempt: 1 for the first; it is counted before it is made, so that a crash never adds one.
+    """
+
+    task_id: str
+    url: str
+    attempt: int
+
+
+class Store(Protocol):
+    """Keeps tasks and the events that are owed. Times are milliseconds since 1970."""
+
+    async def open(self, now_ms: int) -> None:
+        """Get ready; where nobody else can be using this store, everything that is held comes free.
+
+        Raises:
+            StoreError: see there.
+        """
+
+    async def close(self) -> None:
+        """Let go of it."""
+
+    async def add(self, task: Task, body: bytes, *, room: int) -> None:
+        """Keep a new task; one that has ended already (test mode) owes its event from now on.
+
+        Args:
+            task: not in the store yet.
+            body: the request's.
+            room: pictures that may wait, this task's included.
+
+        Raises:
+            QueueFull: see there; nothing was kept.
+        """
+
+    async def read(self, task_id: str) -> Task | None:
+        """A task; None when there is none."""
+
+    async def claim(self, holder: str, *, now_ms: int, lease_ms: int, pictures: int) -> list[Claimed]:
+        """The task that has waited longest, and then others of its group, as long as all stay within so many pictures.
+
+        They are begun now, and their attempts counted. Empty when nothing waits. What was begun before comes alone.
+        """
+
+    async def renew(self, holder: str, *, until_ms: int) -> None:
+        """Whoever holds tasks is alive; its leases last until then."""
+
+    async def give_back(self, holder: str, task_ids: Collection[str], *, counts: bool) -> None:
+        """Let tasks wait again, at their old place; without `counts` the attempt is taken back."""
+
+    async def free_lost(self, now_ms: int) -> int:
+        """Let wait again what is held under a lease that has ended; how many these were."""
+
+    async def end(self, holder: str, task_id: str, ending: Ending) -> bool:
+        """Keep how a task ended; from now on its event is owed, where it has a webhook without one sent.
+
+        Returns:
+            False when it is not the holder's to end: its lease was lost and another's ending counts.
+        """
+
+    async def end_waiting(self, task_id: str, ending: Ending) -> bool:
+        """End a task that nobody holds; False when somebody does, or it has ended."""
+
+    async def ahead(self, task_id: str) -> float:
+        """The work of all that waits before this task."""
+
+    async def waiting(self) -> int:
+        """Pictures that wait."""
+
+    async def take_owed(self, *, now_ms: int, lease_ms: int, most: int) -> list[Owed]:
+        """Events whose time has come; each falls due again when the lease ends, unless it is settled or postponed."""
+
+    async def settle(self, task_id: str) -> None:
+        """The event of this task is not sent again."""
+
+    async def postpone(self, task_id: str, due_ms: int) -> None:
+        """The next attempt at the event of this task is due then."""
+
+    async def next_due_ms(self) -> int | None:
+        """When the next event falls due; None when none is owed."""
+
+    async def forget(self, before_ms: int, most: int) -> list[str]:
+        """Drop tasks that ended before then and whose event is settled; the ids of those dropped."""
+
+    async def known(self, task_ids: Collection[str]) -> set[str]:
+        """Which of these tasks are in the store."""
