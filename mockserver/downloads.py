@@ -124,8 +124,9 @@ async def _serve(request: Request, mock: Mock, task_id: str) -> Response | Troub
     struck: list[Effect] = []
     outcome = await _picture(request, mock, world, task, findings, struck)
     _remember(request, mock, world, task, outcome, struck, expired=_EXPIRED in findings)
-    world.findings.add(findings)
+    told = world.findings.add(findings)
     _write(mock, world, request, _status_of(outcome), findings)
+    world.journal.explain(told)
     if struck:
         world.journal.mark(str(struck[0]))
     return outcome

@@ -387,8 +387,9 @@ class Contract:
     ) -> None:
         """Findings, journal and log of a call; `status` 0 says that no answer was sent."""
         mock = self._mock
+        told: tuple[Finding, ...] = ()
         if findings and world is not None:
-            world.findings.add(findings)
+            told = world.findings.add(findings)
             sent.append((b"novita-mock-findings", _findings_header(findings)))
         (world.journal if world is not None else mock.outside).write(
             at_ms=world.clock.now_ms() if world is not None else mock.wall(),
@@ -402,6 +403,8 @@ class Contract:
             answer=bytes(memoryview(answer)),  # a copy: the JSON writer's own buffer is 4 kB however short the answer
             findings=len(findings),
         )
+        if told and world is not None:
+            world.journal.explain(told)
         if mock.coverage is not None:
             name = world.id if world is not None else ""
             mock.coverage.saw_call(

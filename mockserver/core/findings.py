@@ -56,16 +56,17 @@ class Findings:
         self._limit = limit
         self.dropped = 0
 
-    def add(self, findings: Iterable[Finding]) -> None:
-        """Counts findings."""
-        for given in findings:
-            finding = _cut(given if self._clean is None else _cleaned(given, self._clean))
+    def add(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Counts findings, and gives them as they may be kept: cut, and without secrets."""
+        kept = tuple(_cut(given if self._clean is None else _cleaned(given, self._clean)) for given in findings)
+        for finding in kept:
             if finding in self._counts:
                 self._counts[finding] += 1
             elif len(self._counts) < self._limit:
                 self._counts[finding] = 1
             else:
                 self.dropped += 1
+        return kept
 
     def counted(self) -> list[tuple[Finding, int]]:
         """Each finding with how often it was made, in order of first appearance."""

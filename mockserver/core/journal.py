@@ -20,6 +20,10 @@ BODY_BYTES = 8 * 1024
 """How much of a body is kept, per direction."""
 ENTRY_BYTES = 450
 """What an entry costs beside the texts in it."""
+FINDING_BYTES = 150
+"""What a finding that an entry keeps costs beside its words."""
+MAX_TOLD = 8
+"""Findings of one call that an entry keeps with their words; all of them are counted."""
 KEPT_HEADERS = frozenset({b"accept", b"accept-encoding", b"content-type", b"content-length", b"user-agent", b"range"})
 
 
@@ -37,6 +41,7 @@ class Entry:
         request, answer: the first `BODY_BYTES` of the bodies, secrets cut out.
         request_bytes, answer_bytes: the full lengths of what was sent.
         findings: how many findings the call made.
+        told: these findings, the first `MAX_TOLD`.
         fault: what a fault plan did to it; empty: nothing.
         size: about how many bytes it takes.
     """
@@ -57,6 +62,7 @@ class Entry:
         "request_bytes",
         "size",
         "status",
+        "told",
     )
 
     def __init__(
@@ -89,6 +95,7 @@ class Entry:
         self.answer_bytes = answer_bytes
         self.findings = findings
         self.fault = ""
+        self.told: tuple[Finding, ...] = ()
         size = ENTRY_BYTES + len(path) + len(query) + len(request) + len(answer)
         for name, value in headers:
             size += len(name) + len(value)
@@ -157,7 +164,7 @@ class Journal:
         self._given_headers: tuple[tuple[bytes, bytes], ...] | None = None
         self._clean_headers: tuple[tuple[bytes, bytes], ...] = ()
         self.written = 0
-        self.tell: Callable[[Iterable[Finding]], None] | None = None
+        self.tell: Callable[[Iterable[Finding]], object] | None = None
 
     def write(
         self,
@@ -233,6 +240,15 @@ class Journal:
         """Says of the call written last what a fault plan did to it."""
         if self._entries:
             self._entries[-1].fault = fault
+
+    def explain(self, findings: tuple[Finding, ...]) -> None:
+        """Says of the call written last what was found in it; secrets are cut out already."""
+        if self._entries and findings:
+            entry = self._entries[-1]
+            entry.told = findings[:MAX_TOLD]
+            words = sum(FINDING_BYTES + len(finding.where) + len(finding.message) for finding in entry.told)
+            entry.size += words
+            self._budget.charge(self, words)
 
     def clean(self, text: str) -> str:
         """A text without the key, for whatever else is kept or printed of a call."""

@@ -7,15 +7,21 @@ from collections.abc import Callable
 
 
 class Bell:
-    """Rung whenever what it belongs to has changed; whoever waits looks again then."""
+    """Rung whenever what it belongs to has changed; whoever waits looks again then.
 
-    __slots__ = ("_waiting",)
+    Attributes:
+        rung: how often.
+    """
+
+    __slots__ = ("_waiting", "rung")
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
+        self.rung = 0
 
     def ring(self) -> None:
         """Something has changed."""
+        self.rung += 1
         waiting, self._waiting = self._waiting, set()
         for one in waiting:
             if not one.done():
