@@ -1,4 +1,4 @@
-"""Whose request it is: the API key in all the forms that the document knows, as the digest that stands for an account."""
+"""Whose request it is: the API key in the forms that the document knows, as the digest that stands for an account."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from reference_impl.http.calls import Call, Parts, read_task, submit
 
 async def create_task(parts: Parts, call: Call) -> Mapping[str, Any]:
     """POST /v3/async/txt2img and /v3/async/img2img: the id stands at the top level (C1)."""
-    # The pages take JSON only; clients that say something else, or nothing, are served unless the server is strict (C40).
+    # The pages take JSON only; who says something else, or nothing, is served unless the server is strict (C40).
     task_id, _ = await submit(parts, call, json_only=parts.strict)
     return {"task_id": task_id}
 
