@@ -38,8 +38,9 @@ clients: $(SETUP) ## install the vendor's own clients below .clients (needs node
 	@$(BIN)/python -m tests.clients.environments
 
 CLIENTS ?= yes
-test: $(SETUP) $(if $(filter yes,$(CLIENTS)),clients) ## run the tests (CLIENTS=no: without the vendor's clients)
-	$(BIN)/python -m pytest $(if $(filter yes,$(CLIENTS)),,-m 'not clients') $(ARGS)
+WORKERS ?= auto
+test: $(SETUP) $(if $(filter yes,$(CLIENTS)),clients) ## run the tests (CLIENTS=no: without the vendor's clients; WORKERS=0: one after the other)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(if $(filter yes,$(CLIENTS)),,-m 'not clients') $(ARGS)
 
 fmt: $(SETUP) ## format the code and repair what the linter can
 	$(BIN)/ruff check --fix --quiet

@@ -213,14 +213,14 @@ def test_each_bad_habit_is_found_by_its_check(manners: Callable[[], Manners], fo
 
 def test_a_slow_receiver_is_a_finding_with_the_time_it_took() -> None:
     """The first answer is waited for longer than allowed, to be measured; checks with late answers are undecided."""
-    report, _ = audited(late(0.35), allowed_s=0.3)
+    report, _ = audited(late(0.7), allowed_s=0.3)
     assert codes(report) == ["NV501"]
     assert {"NV502", "NV503"} <= set(codes(report, Verdict.UNDECIDED))
     [finding] = report.findings
-    assert re.match(r"slowest answer after [3-8]\d\d ms; 0\.3 s are allowed \(\d+ of 16 deliveries\)", finding.message)
+    assert re.match(r"slowest answer after \d+ ms; 0\.3 s are allowed \(\d+ of 16 deliveries\)", finding.message)
     first = next(result for result in report.results if result.check.code == "NV502").attempts[0].outcome
     assert first.status == 200
-    assert 340 <= first.elapsed_ms < 900
+    assert 690 <= first.elapsed_ms < 1500
 
 
 def test_a_receiver_that_is_slow_with_one_event_is_slow() -> None:
