@@ -38,7 +38,7 @@ clients: $(SETUP) ## install the vendor's own clients below .clients (needs node
 	@$(BIN)/python -m tests.clients.environments
 
 CLIENTS ?= yes
-WORKERS ?= auto
+WORKERS ?= logical
 test: $(SETUP) $(if $(filter yes,$(CLIENTS)),clients) ## run the tests (CLIENTS=no: without the vendor's clients; WORKERS=0: one after the other)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(if $(filter yes,$(CLIENTS)),,-m 'not clients') $(ARGS)
 
