@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -62,7 +62,7 @@ class Submissions:
         value = _json(body)
         problems = self._document.operations[operation_id].problems(value, self._reading)
         if problems:
-            raise _refusal(problems)
+            raise _refusal(problems, value)
         return _READERS[operation_id](given(value), draw_seed(), self._names, self._document.picture_limits)
 
     def job(self, operation_id: str, body: bytes, seed: int) -> Job:
@@ -84,18 +84,29 @@ def _json(body: bytes) -> Any:
     return value
 
 
-def _refusal(problems: list[Problem]) -> Refused:
+def _refusal(problems: list[Problem], body: Any) -> Refused:
     """The first thing that is wrong, and how many more there are."""
     problem = problems[0]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     field = ".".join(str(step) for step in problem.path)
-    return Refused(_fault(problem), field, problem.message + more)
+    return Refused(_fault(problem, body), field, problem.message + more)
 
 
-def _fault(problem: Problem) -> Fault:
+def _fault(problem: Problem, body: Any) -> Fault:
     name = problem.path[-1] if problem.path else ""
+    # Where null is allowed beside the list, the keyword is anyOf; a text there is a name all the same.
+    if name == "sampler_name" and isinstance(_at(body, problem.path), str):
+        return Fault.SAMPLER
     if problem.keyword not in _RANGES:
         return Fault.FORM
-    if name == "sampler_name" and problem.keyword == "enum":
-        return Fault.SAMPLER
     return Fault.SIZE if name in ("width", "height") else Fault.RANGE
+
+
+def _at(body: Any, path: Sequence[str | int]) -> Any:
+    """What stands at a place; None where nothing does."""
+    for step in path:
+        try:
+            body = body[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return body
