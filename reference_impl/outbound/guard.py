@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+RESOLVERS = 16
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -19,17 +21,19 @@ class Forbidden(Exception):
     """This address may not be called; the message says why and which flag would allow it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
     """Judges addresses.
 
-    Attributes:
+    Args:
         private: addresses that only this machine or its network reaches are fine.
         loopback: this machine itself is fine: nobody else can reach the server either.
     """
 
-    private: bool = False
-    loopback: bool = False
+    def __init__(self, *, private: bool = False, loopback: bool = False) -> None:
+        self._private = private
+        self._loopback = loopback
+        # Of its own: a name server that does not answer holds its thread for long.
+        self._threads = ThreadPoolExecutor(RESOLVERS, "resolve")
 
     async def address(self, host: str, port: int) -> str:
         """The address to call a host at. It is to be called by this, not by name: a name may mean another thing later.
@@ -39,7 +43,8 @@ class Guard:
             OSError: the name means nothing.
         """
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await loop.run_in_executor(self._threads, look_up)
         addresses = [str(entry[4][0]) for entry in found]
         for address in addresses:
             self._judge(host, ipaddress.ip_address(address.partition("%")[0]))
@@ -47,7 +52,7 @@ class Guard:
 
     def _judge(self, host: str, address: Address) -> None:
         meant = _meant(address)
-        if self.private or (self.loopback and meant.is_loopback):
+        if self._private or (self._loopback and meant.is_loopback):
             return
         if not meant.is_global or meant.is_multicast:
             raise Forbidden(f"{host} is {meant}, a private address; --allow-private-webhooks allows such")

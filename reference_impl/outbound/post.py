@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import httpx
 
@@ -37,7 +35,7 @@ class Answer:
 
 
 class Post:
-    """An HTTP client for events; `async with` closes it.
+    """An HTTP client for events.
 
     Args:
         guard: judges where events may go.
@@ -55,12 +53,8 @@ class Post:
             limits=httpx.Limits(max_keepalive_connections=0),
         )
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def close(self) -> None:
+        """Let go of what is open."""
         await self._client.aclose()
 
     async def send(self, url: str, body: bytes) -> Answer:

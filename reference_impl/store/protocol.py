@@ -89,8 +89,8 @@ class Store(Protocol):
         They are begun now, and their attempts counted. Empty when nothing waits. What was begun before comes alone.
         """
 
-    async def renew(self, holder: str, *, until_ms: int) -> None:
-        """Whoever holds tasks is alive; its leases last until then."""
+    async def renew(self, holder: str, task_ids: Collection[str], *, until_ms: int) -> None:
+        """Whoever holds these tasks is alive; its leases on them last until then."""
 
     async def give_back(self, holder: str, task_ids: Collection[str], *, counts: bool) -> None:
         """Let tasks wait again, at their old place; without `counts` the attempt is taken back."""

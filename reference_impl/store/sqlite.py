@@ -138,13 +138,12 @@ class SqliteStore:
 
         return await self._write(act)
 
-    async def renew(self, holder: str, *, until_ms: int) -> None:
+    async def renew(self, holder: str, task_ids: Collection[str], *, until_ms: int) -> None:
         """See the protocol."""
-        await self._write(
-            lambda connection: connection.execute(
-                "UPDATE tasks SET held_until_ms = ? WHERE held_by = ?", (until_ms, holder)
-            )
-        )
+        if task_ids:
+            update = "UPDATE tasks SET held_until_ms = ? WHERE task_id = ? AND held_by = ?"
+            values = [(until_ms, task_id, holder) for task_id in task_ids]
+            await self._write(lambda connection: connection.executemany(update, values))
 
     async def give_back(self, holder: str, task_ids: Collection[str], *, counts: bool) -> None:
         """See the protocol."""

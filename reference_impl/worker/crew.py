@@ -113,7 +113,7 @@ class ChildWorker:
         """See the protocol."""
         child = self._child
         if child is None or not self._ready.is_set():
-            raise WorkerLost(f"the worker on {self.name} is not there")
+            raise WorkerLost(f"the worker on {self.name} is not there", begun=False)
         self._numbers += 1
         loop = asyncio.get_running_loop()
         child.moved_s = loop.time()
@@ -121,7 +121,7 @@ class ChildWorker:
         try:
             await asyncio.to_thread(child.send, Draw(number=self._numbers, batch=tuple(batch)))
         except OSError:
-            raise WorkerLost(f"the worker on {self.name} has died") from None
+            raise WorkerLost(f"the worker on {self.name} has died", begun=False) from None
         try:
             return await child.batch.outcomes
         finally:
@@ -229,7 +229,7 @@ class ChildWorker:
         why = child.why or f"it ended with {child.process.exitcode}"
         child.why = why
         if child.batch is not None and not child.batch.outcomes.done():
-            child.batch.outcomes.set_exception(WorkerLost(f"the worker on {self.name} was lost: {why}"))
+            child.batch.outcomes.set_exception(WorkerLost(f"the worker on {self.name} was lost: {why}", begun=True))
         child.process.close()
         self._child = None
         self._ready.clear()

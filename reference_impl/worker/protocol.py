@@ -16,7 +16,16 @@ OnStep = Callable[[Step], None]
 
 
 class WorkerLost(Exception):
-    """The worker died or hung while it drew; what it had begun can be drawn again, and it starts anew by itself."""
+    """The worker died or hung; what it had in hand can be drawn again, and it starts anew by itself.
+
+    Args:
+        reason: why it is gone.
+        begun: whether it may have begun to draw; otherwise the batch has nothing to do with its end.
+    """
+
+    def __init__(self, reason: str, *, begun: bool) -> None:
+        super().__init__(reason)
+        self.begun = begun
 
 
 class Condition(StrEnum):
