@@ -17,6 +17,13 @@ IMG2IMG_V2 = "createImg2imgTaskV2"
 RESULT = "getTaskResult"
 PROGRESS = "getProgressV2"
 MODELS = "listModels"
+FOUNDATION = {
+    TXT2IMG: "V3-TXT2IMG-001",
+    IMG2IMG: "V3-IMG2IMG-001",
+    TXT2IMG_V2: "V2-TXT2IMG-001",
+    IMG2IMG_V2: "V2-IMG2IMG-001",
+}
+"""Which requirement says that the plainest submit of an operation is accepted."""
 
 SIDE = 128
 STEPS = 4

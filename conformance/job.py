@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from conformance import SUITE_VERSION, timing
 from conformance.budget import Cost, Limits, cost_of
-from conformance.errors import NoClock, Unreachable
+from conformance.errors import NoClock, NotMeasured, Unreachable
 from conformance.events import CheckFinished, Ending, Event, Exchanged, Listener, Noted, RunFinished, RunStarted
 from conformance.predicates import task_id_v3
 from conformance.redaction import redactor_for
@@ -99,6 +99,8 @@ def perform(
         stopped, ending = "interrupted", Ending.INTERRUPTED
     except Unreachable as error:
         stopped, ending = str(error), Ending.UNREACHABLE
+    except NotMeasured as end:  # the budget allows not even the first look
+        stopped = end.reason.removeprefix("not measured: ")
     except NoClock as error:
         tell(RunFinished(spent=Cost(), took_s=0.0, stopped=str(error), ending=Ending.CRASHED))
         raise

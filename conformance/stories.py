@@ -228,7 +228,8 @@ async def _but(t: Trial, **request: object) -> Story:
 async def submitted(t: Trial, story: Story) -> Task:
     """The task, whatever became of it so far."""
     if story.watch:
-        return await t.session.watch(story.operation_id, story.body, blame=story.blame)
+        watch = t.session.watch(story.operation_id, story.body, blame=story.blame)
+        return await t.unless_plain_ones_are_refused(story.operation_id, watch, story.blame)
     return await t.submitted(story.operation_id, story.body, copy=story.copy, blame=story.blame)
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from conformance import timing
-from conformance.bodies import IMG2IMG, RESULT, TXT2IMG, Body, changed
+from conformance.bodies import FOUNDATION, IMG2IMG, RESULT, TXT2IMG, Body, changed
 from conformance.errors import Broken
-from conformance.expect import equals, status
+from conformance.expect import accepted_v3, equals, status
 from conformance.predicates import task_id_v3
 from conformance.registry import Area, Phase
 from conformance.trial import Trial
@@ -81,6 +81,8 @@ class Course:
 @area.check("V3-LIMIT-001", phase=Phase.LIMITS)
 async def the_documented_number_is_accepted_in_a_minute(t: Trial) -> None:
     for burst in (await _course(t)).bursts:
+        if burst.last is not None and not burst.accepted and not burst.limited:
+            t.expect(burst.last, accepted_v3(), blame=FOUNDATION[burst.operation_id])
         if burst.last is not None and len(burst.accepted) < burst.allowed:
             if not burst.limited:
                 t.not_measured(f"submits ended with {burst.last.brief()}, which is no matter of their number")

@@ -238,6 +238,8 @@ async def each_task_draws_a_seed_of_its_own(t: Trial) -> None:
         if any(answer.at("extra", "seed") is MISSING for answer in answers):
             t.branch("the seed that was drawn is not reported")
             continue
+        if len({task.task_id for task in tasks}) < len(tasks):
+            t.fail("an id of its own for each submit", f"{tasks[0].task_id} for two", *tasks, blame="V3-SUBMIT-004")
         seeds = [stories.seed_of(t, answer) for answer in answers]
         if len(set(seeds)) < len(seeds):
             t.fail(f"another seed for each task {words}", f"seeds {', '.join(map(str, seeds))}", *tasks)

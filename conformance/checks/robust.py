@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping
 from uuid import UUID
 
+from conformance import stories
 from conformance.bodies import IMG2IMG, RESULT, TXT2IMG, Body, changed
 from conformance.checks.img2img_v3_refusals import judge_answers
 from conformance.client import Key, Says
 from conformance.errors import Broken
-from conformance.expect import accepted_v3, refused_v3, status_between
+from conformance.expect import accepted_v3, status_between
 from conformance.hostile import DEEP, HOSTILE, MEBIBYTE, ODD_IDS, large_submit, nested, strange_requests
 from conformance.registry import Area, Phase
 from conformance.sources import cut_off, empty_area, header_only, inflated_jpeg
@@ -52,7 +53,7 @@ async def a_whole_number_with_a_point_is_read_as_integer_or_refused(t: Trial) ->
     for name, value in (("image_num", 1.0), ("steps", 4.0), ("seed", float(SEED)), ("width", 128.0)):
         body = await t.session.free(TXT2IMG, changed(plain, ("request", name), value))
         answer = await t.ask(TXT2IMG, body, purpose=f"a submit with {name} = {value}")
-        if not _taken(t, answer):
+        if not await _taken(t, answer):
             refused.append(name)
     if refused:
         t.branch(f"refused: {', '.join(refused)}")
@@ -60,9 +61,9 @@ async def a_whole_number_with_a_point_is_read_as_integer_or_refused(t: Trial) ->
     whole = await t.txt2img(seed=float(SEED), image_num=1.0, steps=4.0)
     task = await t.finished(TXT2IMG, whole, blame=t.requirement.id)
     images, seed = task.result.at("images"), task.result.at("extra", "seed")
-    if not isinstance(images, list) or len(images) != 1:
+    if len(stories.entries_of(t, task.result)) != 1:
         t.fail("one picture for image_num 1.0", f"images = {images}", task)
-    if seed is not MISSING and str(seed) != str(SEED):
+    if seed is not MISSING and stories.seed_of(t, task.result) != SEED:
         t.fail(f"the seed {SEED} for {float(SEED)}", repr(seed), task)
     t.branch("read as integers")
 
@@ -80,7 +81,7 @@ async def deep_nesting_is_refused(t: Trial) -> None:
 
 @area.check("ROBUST-004")
 async def a_body_of_64_mb_is_refused_or_cut_off(t: Trial) -> None:
-    answer = await t.session.client.call(
+    answer = await t.ask(
         TXT2IMG, raw=large_submit(LARGE_BODY_MIB), says=Says.UNCHECKED, purpose=f"{HOSTILE}a body of 64 MB"
     )
     if answer.status is None:
@@ -88,7 +89,7 @@ async def a_body_of_64_mb_is_refused_or_cut_off(t: Trial) -> None:
             t.fail("status 400 or 413, or a connection that is cut", answer.brief(), answer)
         t.branch("cut off while it was sent")
     else:
-        t.expect(answer, refused_v3(400, 413))
+        t.judge_refusal(TXT2IMG, answer, (400, 413), await t.session.refusal_status(), "")
 
 
 @area.check("ROBUST-005", needs=PLAIN)
@@ -104,7 +105,7 @@ async def odd_letters_in_a_prompt_are_not_garbled(t: Trial) -> None:
                 says=Says.UNCHECKED,
                 purpose=f"a prompt with {what}",
             )
-            _taken(t, answer)
+            await _taken(t, answer)
             _judge_letters(t, answer, prompt)
     await _judge_echo(t)
 
@@ -123,7 +124,9 @@ ECHOED = "circle červený красный 红色的圆 🙂\u0001\u001bfield mea
 async def _judge_echo(t: Trial) -> None:
     """A result may repeat the request; then it repeats the prompt as it was, control characters perhaps left out."""
     body = await t.txt2img(prompt=ECHOED)
-    if not _taken(t, await t.ask(TXT2IMG, await t.session.free(TXT2IMG, body), purpose="a prompt of all odd letters")):
+    if not await _taken(
+        t, await t.ask(TXT2IMG, await t.session.free(TXT2IMG, body), purpose="a prompt of all odd letters")
+    ):
         return
     task = await t.finished(TXT2IMG, body, blame=t.requirement.id)
     told = task.result.at("extra", "debug_info", "request_info")
@@ -199,14 +202,14 @@ _NO_UTF_8: Mapping[str, bytes] = {
 async def a_seed_beyond_64_bits_is_refused_or_kept(t: Trial) -> None:
     body = await t.txt2img(seed=BEYOND_64_BITS)
     answer = await t.ask(TXT2IMG, await t.session.free(TXT2IMG, body), purpose="a submit with a seed beyond 64 bits")
-    if not _taken(t, answer):
+    if not await _taken(t, answer):
         t.branch("refused")
         return
     task = await t.finished(TXT2IMG, body, blame=t.requirement.id)
     seed = task.result.at("extra", "seed")
     if seed is MISSING:
         t.branch("accepted; no seed is reported")
-    elif str(seed) != str(BEYOND_64_BITS):
+    elif stories.seed_of(t, task.result) != BEYOND_64_BITS:
         t.fail(f"the seed {BEYOND_64_BITS} unchanged", repr(seed), task)
     else:
         t.branch("accepted and reported unchanged")
@@ -238,7 +241,7 @@ async def a_picture_that_is_cut_off_is_refused_or_its_task_ends(t: Trial) -> Non
     for kind in ("PNG", "JPEG"):
         body = await t.img2img(image_base64=cut_off(kind))
         answer = await t.ask(IMG2IMG, body, says=Says.MEANING, purpose=f"a submit with half a {kind} as source")
-        if not _taken(t, answer):
+        if not await _taken(t, answer):
             t.branch(f"half a {kind} is refused")
             continue
         task = t.session.task_of(IMG2IMG, body, answer, blame=t.requirement.id)
@@ -279,11 +282,11 @@ async def sixteen_submits_at_once_are_each_answered(t: Trial) -> None:
             t.fail("status 200 or 429", answer.brief(), answer)
 
 
-def _taken(t: Trial, answer: Exchange) -> bool:
+async def _taken(t: Trial, answer: Exchange) -> bool:
     """Whether a submit was accepted; raises when it was not refused either."""
     if accepted_v3().judge(answer)[0]:
         return True
-    t.expect(answer, refused_v3())
+    t.judge_refusal(TXT2IMG, answer, (), await t.session.refusal_status(), "")
     return False
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from conformance import webhooks
+from conformance import stories, webhooks
 from conformance.bodies import IMG2IMG, TXT2IMG, Body
 from conformance.client import Says
 from conformance.errors import Broken
@@ -120,6 +120,7 @@ async def a_payload_has_the_form_of_a_result(t: Trial) -> None:
 async def a_payload_agrees_with_the_result(t: Trial) -> None:
     for told in await _well_known(t):
         event, task = await event_of(t, told), _task(told)
+        _judge_seed(t, task)
         for path in (("task", "task_id"), ("task", "status"), ("extra", "seed")):
             came, asked = at(event, *path), task.result.at(*path)
             if came is MISSING and path[0] == "task":
@@ -129,8 +130,17 @@ async def a_payload_agrees_with_the_result(t: Trial) -> None:
         if _lacks_pictures(told, event):
             raise Broken("WEBHOOK-005", "images as an array in the payload", event.brief(), task.numbers)
         number, wanted = len(webhooks.pictures(told, event)), len(links(task.result, v2=False))
+        stories.entries_of(t, task.result)
         if number != wanted:
             t.fail(f"{wanted} pictures, as in the result", f"{number} in the event", task)
+
+
+def _judge_seed(t: Trial, task: Task) -> None:
+    """What the result itself says of the seed must be right, before an event can be held to it."""
+    if not isinstance(task.result.at("extra"), dict):
+        t.fail("an object extra in the result", task.result.brief(), task, blame="V3-RESULT-017")
+    if task.result.at("extra", "seed") is not MISSING:
+        stories.seed_of(t, task.result)
 
 
 def _lacks_pictures(told: Told, event: Attempt) -> bool:
@@ -196,6 +206,7 @@ async def test_mode_needs_both_fields(t: Trial) -> None:
 
 async def _off_or_refused(t: Trial, operation_id: str, test_mode: Body, key: str) -> None:
     """An incomplete test mode is refused, or switched off: then the task does real work and tells of that."""
+    await t.finished(TXT2IMG, await t.txt2img())  # that results can be read at all is a matter of its own
     inbox = t.receiver.inbox() if t.receiver.reachable else None
     url = inbox.url if inbox else t.receiver.sink_url
     body = await webhooks.body_with(t, operation_id, {"url": url, "test_mode": test_mode})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from conformance import timing, webhooks
+from conformance import stories, timing, webhooks
 from conformance.errors import Broken
 from conformance.receiver import Attempt
 from conformance.registry import Area, Phase
@@ -132,6 +132,7 @@ async def test_mode_that_is_off_changes_nothing(t: Trial) -> None:
         task = await t.session.finish(told.task)
     except Broken as broken:
         t.fail("a task that is worked on", broken.actual, told.task)
+    stories.entries_of(t, task.result)
     if not links(task.result, v2=False):
         t.fail("a task that is worked on: pictures in its result", task.result.brief(), task)
     event = told.events[0]

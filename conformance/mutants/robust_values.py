@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from conformance import timing
@@ -37,8 +38,13 @@ BOMB_BYTES = 2 * MEGABYTE
 SLOW_S = 11.0
 
 
-def _faults(name: str, number: str, words: str, ops: Any, path: str, bad: Any) -> Mutant:
-    return breaks_on(name, f"ROBUST-{number}", words, ops, f"request.{path}", bad)
+_COUNTED = "V3-TXT2IMG-010"
+"""The longest prompt of such letters is not accepted then either."""
+
+
+def _faults(name: str, number: str, words: str, ops: Any, path: str, bad: Any, *also: str) -> Mutant:
+    made = breaks_on(name, f"ROBUST-{number}", words, ops, f"request.{path}", bad)
+    return replace(made, also=(*made.also, *also))
 
 
 def _bomb(value: Any) -> bool:
@@ -152,9 +158,11 @@ MUTANTS = (
         lambda images: images[:-1],
         when=_of_float("image_num"),
     ),
-    _faults("emoji-are-a-fault", "005", "A prompt beyond the basic plane is a fault.", V3, "prompt", _beyond_basic),
+    _faults(
+        "emoji-are-a-fault", "005", "A prompt beyond the basic plane is a fault.", V3, "prompt", _beyond_basic, _COUNTED
+    ),
     _faults("controls-are-a-fault", "005", "A prompt with control characters is a fault.", V3, "prompt", _controls),
-    _faults("umlauts-are-a-fault", "005", "A prompt beyond ASCII is a fault.", V3, "prompt", _beyond_ascii),
+    _faults("umlauts-are-a-fault", "005", "A prompt beyond ASCII is a fault.", V3, "prompt", _beyond_ascii, _COUNTED),
     _echoing(
         "prompts-in-question-marks",
         "Letters beyond ASCII become question marks.",

@@ -112,6 +112,13 @@ def _large_files(name: str, words: str, most: float) -> Mutant:
     return Mutant(name=name, breaks="V3-IMG2IMG-017", text=words, request=request, ops=(IMG2IMG,))
 
 
+_IN_ANY_CASE = {"eulera": "Euler a", "euler": "Euler", "ddim": "DDIM", "unipc": "UniPC"}
+
+
+def _bare(name: str) -> str:
+    return name.lower().replace(" ", "").replace("_", "")
+
+
 MUTANTS = (
     _optional("prompt", "a field"),
     _optional("width", 512),
@@ -150,10 +157,8 @@ MUTANTS = (
         "007",
         "A sampler in other letters is taken.",
         "sampler_name",
-        lambda name: (
-            text(name) and name.lower().replace(" ", "").replace("_", "") in ("eulera", "euler", "ddim", "unipc")
-        ),
-        "Euler a",
+        lambda name: text(name) and name not in _IN_ANY_CASE.values() and _bare(name) in _IN_ANY_CASE,
+        lambda name: _IN_ANY_CASE[_bare(name)],
     ),
     _accepts("any-sampler", "007", "A sampler that nobody knows is taken.", "sampler_name", text, "Euler a"),
     _accepts("empty-prompt", "008", "An empty prompt is taken.", "prompt", "", "a field"),

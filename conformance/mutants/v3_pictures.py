@@ -55,12 +55,16 @@ async def _cut_alike(
     if answer.status != 206:
         return change(answer)
     changed = change(await state.fetch(link.origin, request.with_header("range", None)))
-    part = re.fullmatch(r"bytes (\d+)-(\d+)/\d+", answer.headers.get("content-range", ""))
-    if changed.status != 200 or part is None:
+    size = len(changed.body)
+    part = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("range", ""))
+    if changed.status != 200 or part is None or part[0] == "bytes=-":
         return changed
-    first, last = int(part[1]), min(int(part[2]), len(changed.body) - 1)
+    first = int(part[1]) if part[1] else max(0, size - int(part[2]))
+    last = min(int(part[2]), size - 1) if part[1] and part[2] else size - 1
+    if first > last:
+        return changed.with_status(416).with_body(b"").with_header("content-range", f"bytes */{size}")
     found = changed.with_status(206).with_body(changed.body[first : last + 1])
-    return found.with_header("content-range", f"bytes {first}-{last}/{len(changed.body)}")
+    return found.with_header("content-range", f"bytes {first}-{last}/{size}")
 
 
 def _paints(
@@ -171,8 +175,21 @@ def _drawn(state: State, request: Request, answer: Answer) -> bool:
     return succeeded(state, request, answer) and task is not None and asked(task, "request.seed", -1) == -1
 
 
-def _blind(name: str, breaks: str, text: str, field: str, value: Any, *, ops: tuple[str, ...] = (TXT2IMG,)) -> Mutant:
-    """Draws as if a field of the request had one value for all, and does not let the result tell."""
+def _blind(
+    name: str,
+    breaks: str,
+    text: str,
+    field: str,
+    value: Any,
+    *,
+    good: Callable[[Any], bool] = bool,
+    ops: tuple[str, ...] = (TXT2IMG,),
+) -> Mutant:
+    """Draws as if a field of the request had one value for all, and does not let the result tell.
+
+    Args:
+        good: whether a value is one that the upstream takes; only such a one is passed over.
+    """
 
     def request(state: State, request: Request) -> Request:
         body = request.fresh()
@@ -181,7 +198,7 @@ def _blind(name: str, breaks: str, text: str, field: str, value: Any, *, ops: tu
             return request
         if type(inner[field]) is not type(value) and value is not ABSENT:
             return request
-        if not inner[field] or (isinstance(inner[field], str) and len(inner[field]) > 200):
+        if not good(inner[field]) or (isinstance(inner[field], str) and len(inner[field]) > 200):
             return request
         for place in places(body, f"request.{field}"):
             put(place, value)
@@ -248,7 +265,7 @@ MUTANTS = (
         "Width and height are swapped.",
         lambda image, task, link: image.resize(image.size[::-1]),
         when=lambda state, task, link: not _hires(state, task, link),
-        also=("V3-IMG2IMG-023", "V3-LINK-006"),
+        also=("V3-IMG2IMG-023",),
     ),
     _paints(
         "sides-rounded",
@@ -328,7 +345,14 @@ MUTANTS = (
         also=("WEBHOOK-006",),
     ),
     _blind("prompt-ignored", "V3-IMAGE-010", "Every prompt is read as the same one.", "prompt", "a field"),
-    _blind("sampler-ignored", "V3-IMAGE-011", "Every sampler is the same one.", "sampler_name", "DDIM"),
+    _blind(
+        "sampler-ignored",
+        "V3-IMAGE-011",
+        "The usual samplers are the same one.",
+        "sampler_name",
+        "DDIM",
+        good=lambda name: name in ("Euler a", "Euler", "DDIM", "UniPC", "DPM++ 2M"),
+    ),
     _blind("loras-ignored", "V3-IMAGE-011", "LoRAs change nothing.", "loras", ABSENT),
     _paints(
         "webp-differs", "V3-IMAGE-012", "A webp shows something else than a png.", _inverted, when=_asks_for("webp")

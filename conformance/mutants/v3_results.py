@@ -52,9 +52,10 @@ def _any(name: str, number: str, text: str, change: OnAnswer, **more: Any) -> Mu
     return answers(name, f"V3-RESULT-{number}", text, RESULT, change, **more)
 
 
-def _untyped_refused(state: State, request: Request) -> Request | Answer:
-    bare = request.operation == RESULT and "content-type" not in request.headers
-    return refusal(RESULT, status=415) if bare else request
+def _untyped_refused(state: State, request: Request, answer: Answer) -> Answer:
+    """Where nothing else is wrong."""
+    bare = request.operation == RESULT and "content-type" not in request.headers and answer.status == 200
+    return refusal(RESULT, status=415) if bare else answer
 
 
 def _flat(state: State, request: Request, answer: Answer) -> Answer:
@@ -138,7 +139,14 @@ MUTANTS = (
         lambda state, request, answer: answer.with_json([answer.json]),
         when=_of(200),
     ),
-    _any("no-id-is-a-fault", "002", "A result call without task_id is a fault.", lambda *_: fault(), when=_no_id),
+    _any(
+        "no-id-is-a-fault",
+        "002",
+        "A result call without task_id is a fault.",
+        lambda *_: fault(),
+        when=_no_id,
+        also=("ROBUST-001",),
+    ),
     _any(
         "no-id-is-nothing",
         "002",
@@ -161,8 +169,7 @@ MUTANTS = (
         name="results-need-a-media-type",
         breaks="V3-RESULT-004",
         text="A result call without Content-Type is refused.",
-        request=_untyped_refused,
-        also=("V3-RESULT-001", "V3-RESULT-002"),
+        answer=_untyped_refused,
     ),
     _any("results-are-flat", "005", "The members of task stand at the top level.", _flat, when=_of(200)),
     _result("results-without-id", "005", "task has no task_id.", "task.task_id", ABSENT),

@@ -52,16 +52,26 @@ def _lands(state: State, request: Request, answer: Answer) -> Answer:
     return first if first.task_id is not None else answer
 
 
+USUAL_LENGTH = 20_000
+
+
 def _accepts_bytes(name: str, breaks: str, text: str, *bodies: bytes) -> Mutant:
-    """Bodies that are no object: the named ones, or whatever is no JSON."""
+    """Bodies that are no object: the named ones, or text of a usual length that is no JSON."""
 
-    def request(state: State, request: Request) -> Request | Answer:
-        if request.operation not in V3 or request.large:
-            return request
-        hit = request.body in bodies if bodies else bool(request.body) and request.json is MISSING
-        return made_up_acceptance(state) if hit else request
+    def answer(state: State, request: Request, answer: Answer) -> Answer:
+        if request.operation not in V3 or request.large or answer.status != 400:
+            return answer
+        hit = request.body in bodies if bodies else _is_text(request.body) and request.json is MISSING
+        return made_up_acceptance(state) if hit else answer
 
-    return Mutant(name=name, breaks=breaks, text=text, request=request)
+    return Mutant(name=name, breaks=breaks, text=text, answer=answer)
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        return 0 < len(body.decode()) < USUAL_LENGTH
+    except UnicodeDecodeError:
+        return False
 
 
 def _media(name: str, breaks: str, text: str, wanted: str, status: int, *ops: str) -> Mutant:
@@ -206,7 +216,10 @@ MUTANTS = (
     ),
     _media("charset-is-refused", "V3-SUBMIT-006", "A charset beside application/json is refused.", "charset", 400),
     _media("charset-is-unsupported", "V3-SUBMIT-006", "img2img knows no charset.", "charset", 415, IMG2IMG),
-    _media("plain-text-is-a-fault", "V3-SUBMIT-007", "A body of text/plain is a fault.", "text/plain", 500),
+    replace(
+        _media("plain-text-is-a-fault", "V3-SUBMIT-007", "A body of text/plain is a fault.", "text/plain", 500),
+        also=("ROBUST-001",),
+    ),
     _accepts_bytes("no-json-is-taken", "V3-SUBMIT-008", "A body that is no JSON is accepted."),
     _accepts_bytes("empty-body-is-taken", "V3-SUBMIT-009", "An empty body is accepted.", b""),
     _accepts_bytes("empty-list-is-taken", "V3-SUBMIT-009", "A body that is a list is accepted.", b"[]"),

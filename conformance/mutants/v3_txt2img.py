@@ -94,10 +94,14 @@ def _without_unknown(key: str) -> Any:
     def change(state: State, body: Any) -> Any:
         for holder, name in at(body, f"request.{key}"):
             found = holder.get(name)
-            if isinstance(found, str) and found:
+            if key == "sd_vae" and isinstance(found, str) and found:
                 del holder[name]
                 return None
-            if not isinstance(found, list) or not 0 < len(found) <= 5 or not all(map(_well_formed, found)):
+            if (
+                not isinstance(found, list)
+                or not 0 < len(found) <= 5
+                or not all(_well_formed(one, key) for one in found)
+            ):
                 return False
             del holder[name]
             return None
@@ -106,10 +110,10 @@ def _without_unknown(key: str) -> Any:
     return change
 
 
-def _well_formed(entry: Any) -> bool:
+def _well_formed(entry: Any, key: str) -> bool:
     if not isinstance(entry, dict) or not _text(entry.get("model_name")) or not entry["model_name"]:
         return False
-    strength = entry.get("strength", 1)
+    strength: Any = entry.get("strength", 1 if key == "embeddings" else None)
     return _number(strength) and 0 <= strength <= 1 and set(entry) <= {"model_name", "strength"}
 
 
@@ -154,6 +158,13 @@ def _required(field: str, good: Any) -> Mutant:
 
 def _accepts(name: str, number: str, text: str, field: str, bad: Any, good: Any, **more: Any) -> Mutant:
     return accepts(f"accepts-{name}", f"V3-TXT2IMG-{number}", text, TXT2IMG, f"request.{field}", bad, good, **more)
+
+
+_IN_ANY_CASE = {"eulera": "Euler a", "euler": "Euler", "ddim": "DDIM", "dpm++2m": "DPM++ 2M", "unipc": "UniPC"}
+
+
+def _bare(name: str) -> str:
+    return name.lower().replace(" ", "")
 
 
 MUTANTS = (
@@ -204,8 +215,8 @@ MUTANTS = (
         "008",
         "A sampler in other letters is taken.",
         "sampler_name",
-        lambda name: _text(name) and name.lower().replace(" ", "") in ("eulera", "euler", "ddim", "dpm++2m", "unipc"),
-        "Euler a",
+        lambda name: _text(name) and name not in _IN_ANY_CASE.values() and _bare(name) in _IN_ANY_CASE,
+        lambda name: _IN_ANY_CASE[_bare(name)],
     ),
     _accepts("any-sampler", "008", "A sampler that nobody knows is taken.", "sampler_name", _text, "Euler a"),
     _accepts("empty-prompt", "009", "An empty prompt is taken.", "prompt", "", "a field"),

@@ -25,9 +25,9 @@ class _Message:
 
     @cached_property
     def json(self) -> Any:
-        """The body as JSON, to be read only; MISSING when it is none."""
+        """The body as JSON, to be read only; MISSING when it is none, which it is in UTF-8 alone."""
         try:
-            return json.loads(self.body)
+            return json.loads(self.body.decode(), parse_constant=_no_number)
         except (ValueError, RecursionError):
             return MISSING
 
@@ -56,7 +56,7 @@ class Request(_Message):
 
     def with_json(self, value: object) -> Request:
         """With another body."""
-        return self.with_body(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        return self.with_body(_written(value))
 
     def with_body(self, body: bytes) -> Request:
         """With another body, byte by byte."""
@@ -86,7 +86,7 @@ class Answer(_Message):
 
     def with_json(self, value: object) -> Answer:
         """With another body."""
-        return replace(self, body=json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        return replace(self, body=_written(value))
 
     def with_body(self, body: bytes) -> Answer:
         """With another body, byte by byte."""
@@ -115,6 +115,19 @@ class Answer(_Message):
             if isinstance(found, dict) and "status" in found:
                 return found["status"]
         return MISSING
+
+
+def _no_number(word: str) -> None:
+    """NaN and Infinity, which Python reads and JSON has not."""
+    raise ValueError(word)
+
+
+def _written(value: object) -> bytes:
+    """JSON in UTF-8; half surrogate pairs, which have no form there, stay escapes."""
+    try:
+        return json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value).encode()
 
 
 def _headers(old: Mapping[str, str], name: str, value: str | None) -> dict[str, str]:

@@ -276,6 +276,12 @@ def test_a_clock_that_is_named_and_not_there_is_wrong_usage(url: str) -> None:
     assert "--clock /elsewhere: no clock answers there" in done.output
 
 
+def test_a_budget_that_allows_nothing_is_inconclusive(url: str) -> None:
+    done = call("run", url, "--api-key", KEY, "--only", "V3-MODEL-001", "--max-requests", "0")
+    assert done.exit_code == ExitCode.INCONCLUSIVE
+    assert "not measured: budget (--max-requests 0 would be passed): V3-MODEL-001" in done.output
+
+
 def test_a_run_in_real_time_says_so(url: str, tmp_path: Path) -> None:
     reports = [f"{kind}={tmp_path / kind}" for kind in ("json", "html", "md")]
     args = ["run", url, "--api-key", KEY, "--only", "V3-MODEL-001"]
