@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+LOCAL_ENGINE = "reference_impl.worker.process:local_engine"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -21,6 +23,7 @@ class Settings:
         link_ttl_s: seconds that a link of v3 lives; v2 has its own.
         aliases: name in requests -> name on the shelf.
         devices: one worker each.
+        threads: of each worker on a CPU; tiny models are fastest with one, large ones want them all.
         cache_bytes: how many bytes of weights a worker keeps loaded.
         queue: how many pictures may wait.
         batch: how many pictures of several tasks are drawn as one batch; 1: each task on its own.
@@ -29,6 +32,8 @@ class Settings:
         keep_s: seconds that an ended task can be read.
         nsfw: a model of the shelf (`safety`) that judges pictures; None: nobody does.
         engine: `module:function` that makes a worker's engine; tests name their own.
+        s3_endpoint: of an S3 that is not Amazon's.
+        allow_private_webhooks: events may go to addresses that only the server's own network reaches.
         webhook_retry_s: seconds until the second attempt of an event; each later wait is twice as long.
     """
 
@@ -43,14 +48,15 @@ class Settings:
     aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     devices: tuple[str, ...] = ("auto",)
     dtype: str = "auto"
-    threads: int | None = None
+    threads: int = 1
     cache_bytes: int = 4 * 1024**3
     queue: int = 1000
     batch: int = 1
     pictures_per_minute: int | None = None
     keep_s: int = 7 * 24 * 3600
     nsfw: str | None = None
-    engine: str = "reference_impl.worker.process:local_engine"
+    engine: str = LOCAL_ENGINE
+    s3_endpoint: str | None = None
     allow_private_webhooks: bool = False
     webhook_retry_s: float = 1.0
     json_logs: bool = False
@@ -59,3 +65,10 @@ class Settings:
     def is_local(self) -> bool:
         """Whether only this machine can reach the server."""
         return self.host in LOOPBACK
+
+
+def default_data(environment: Mapping[str, str] | None = None) -> Path:
+    """Where a server keeps its tasks and pictures unless it is told otherwise: the user's own folder for state."""
+    found = os.environ if environment is None else environment  # noqa: TID251  # the one reader
+    home = found.get("XDG_STATE_HOME")
+    return (Path(home) if home else Path.home() / ".local" / "state") / "novita-reference"

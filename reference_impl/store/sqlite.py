@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -60,12 +61,7 @@ class SqliteStore:
 
     async def open(self, now_ms: int) -> None:
         """See the protocol."""
-
-        def connect() -> sqlite3.Connection:
-            try:
-                return _connected(self._file)
-            except sqlite3.Error as error:
-                raise StoreError(f"{self._file} cannot be used as task store: {error}") from None
+        connect = partial(_connected, self._file)
 
         def free(connection: sqlite3.Connection) -> None:
             connection.execute("UPDATE tasks SET held_by = NULL, held_until_ms = NULL WHERE held_by IS NOT NULL")
@@ -281,7 +277,23 @@ class SqliteStore:
         return await asyncio.get_running_loop().run_in_executor(self._read_thread, act, connection)
 
 
+def check(file: Path) -> None:
+    """Whether a file can be a store; it is made when it is not there.
+
+    Raises:
+        StoreError: it cannot; the message says what helps.
+    """
+    _connected(file).close()
+
+
 def _connected(file: Path) -> sqlite3.Connection:
+    try:
+        return _prepared(file)
+    except sqlite3.Error as error:
+        raise StoreError(f"{file} cannot be used as task store: {error}; --data names another folder") from None
+
+
+def _prepared(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(file, timeout=LONGEST_WAIT_S, isolation_level=None)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")

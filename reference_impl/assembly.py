@@ -1,0 +1,156 @@
+"""The table of contents of the server: every part made from the settings, and put together. Nothing runs yet."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from starlette.applications import Starlette
+
+from openapi.document import Reading, load
+from reference_impl.clock import Clock, RandomIds, RealClock
+from reference_impl.gallery import Gallery
+from reference_impl.http.app import make_app
+from reference_impl.http.results import Results
+from reference_impl.links import Links
+from reference_impl.outbound.buckets import S3Buckets
+from reference_impl.outbound.guard import Guard
+from reference_impl.outbound.post import Post
+from reference_impl.service import Parts, Service
+from reference_impl.settings import Settings
+from reference_impl.shelf import Shelf
+from reference_impl.store.sqlite import SqliteStore
+from reference_impl.submissions import Submissions
+from reference_impl.worker.crew import ChildWorker
+from reference_impl.worker.process import EngineOptions
+
+
+class CannotStart(Exception):
+    """The server cannot start as it is told to; the message says why and what helps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFolder:
+    """Everything a server keeps, in one folder that is its own while it runs.
+
+    Attributes:
+        lock: open for as long as the folder is in use; the system lets go of it when the process ends, however it does.
+    """
+
+    folder: Path
+    secret: bytes
+    lock: IO[bytes]
+
+    @property
+    def store(self) -> Path:
+        """The file of the task store."""
+        return self.folder / "tasks.sqlite"
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of finished pictures."""
+        return self.folder / "pictures"
+
+
+def open_data(folder: Path) -> DataFolder:
+    """Take a folder for this process.
+
+    Raises:
+        CannotStart: it cannot be written, or another server runs on it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("ab")
+        if not _locked(lock):
+            lock.close()
+            raise CannotStart(f"another server uses {folder}; --data names another folder")
+        return DataFolder(folder=folder, secret=_secret(folder / "link-secret"), lock=lock)
+    except OSError as error:
+        raise CannotStart(f"{folder} cannot be used for data: {error.strerror}; --data names another folder") from None
+
+
+def make_service(
+    settings: Settings, shelf: Shelf, data: DataFolder, base_url: str, clock: Clock | None = None
+) -> Service:
+    """The service and all behind it.
+
+    Args:
+        settings: what was chosen.
+        shelf: the models.
+        data: where tasks and pictures are kept.
+        base_url: what links begin with, without a slash at the end.
+        clock: what time it is; the machine's by default.
+    """
+    clock = clock or RealClock()
+    document = load()
+    links = Links(data.secret, base_url, clock)
+    reading = Reading.DOCUMENTED if settings.strict else Reading.TOLERATED
+    return Service(
+        Parts(
+            store=SqliteStore(data.store),
+            workers=[ChildWorker(_options(settings, device), settings.engine) for device in settings.devices],
+            gallery=Gallery(data.pictures),
+            buckets=S3Buckets(settings.s3_endpoint),
+            post=Post(Guard(private=settings.allow_private_webhooks, loopback=settings.is_local)),
+            links=links,
+            clock=clock,
+            ids=RandomIds(),
+            job_of=Submissions(document, shelf, reading).job,
+            payload_of=Results(links, settings.link_ttl_s).event,
+            holder=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
+            room=settings.queue,
+            batch=settings.batch,
+            keep_s=settings.keep_s,
+            retry_s=settings.webhook_retry_s,
+        )
+    )
+
+
+def make_server(settings: Settings, data: DataFolder, base_url: str, clock: Clock | None = None) -> Starlette:
+    """The application: HTTP front and service; its lifespan starts and stops everything.
+
+    Raises:
+        ShelfError: the folder of models is not as expected.
+    """
+    shelf = Shelf(settings.models, dict(settings.aliases))
+    service = make_service(settings, shelf, data, base_url, clock)
+    return make_app(service, shelf, load(), settings, clock)
+
+
+def _options(settings: Settings, device: str) -> EngineOptions:
+    return EngineOptions(
+        models=settings.models,
+        aliases=dict(settings.aliases),
+        device=device,
+        dtype=settings.dtype,
+        threads=settings.threads,
+        cache_bytes=settings.cache_bytes,
+        nsfw=settings.nsfw,
+    )
+
+
+def _locked(lock: IO[bytes]) -> bool:
+    """Whether this process has the lock now; where the system knows no such locks nothing is guarded."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _secret(file: Path) -> bytes:
+    """The secret that links are signed with; made once, so that links outlive a restart."""
+    if not file.exists():
+        unfinished = file.with_suffix(".new")
+        unfinished.touch(mode=0o600)
+        unfinished.write_bytes(secrets.token_bytes(32))
+        unfinished.replace(file)
+    return file.read_bytes()

@@ -1,0 +1,170 @@
+"""The command line: `novita-reference serve`, and the commands that make models."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import click
+
+from reference_impl.settings import LOCAL_ENGINE, Settings, default_data
+
+SHIPPED = Path(__file__).parent / "weights"
+MODEL_COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "make-models": "Make a folder of tiny models, untrained or with the weights that are shipped.",
+        "train": "Train the tiny models.",
+        "evaluate": "Measure how well the tiny models follow a request.",
+    }
+)
+"""Commands of `reference_impl.tiny.commands`; that module is imported when one of them is called."""
+EXTRA = "this needs torch and diffusers, which are not installed: pip install 'novita-mock[reference]'"
+NEEDED = ("torch", "diffusers", "transformers")
+CANNOT_START = 3
+
+
+class _Failure(click.ClickException):
+    exit_code = CANNOT_START
+
+
+class _Commands(click.Group):
+    """Knows the names of the model commands without importing what they need."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names."""
+        return [*super().list_commands(ctx), *MODEL_COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One command; of the model commands what a list of them shows."""
+        if cmd_name in MODEL_COMMANDS:
+            return click.Command(cmd_name, short_help=MODEL_COMMANDS[cmd_name])
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called; a model command from where it lives."""
+        if args[0] not in MODEL_COMMANDS:
+            return super().resolve_command(ctx, args)
+        _require_engine()
+        module = importlib.import_module("reference_impl.tiny.commands")
+        command: click.Command = getattr(module, args[0].replace("-", "_"))
+        return args[0], command, args[1:]
+
+
+class _Bytes(click.ParamType[int]):
+    name = "size"
+    _UNITS = MappingProxyType({"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3})
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Bytes, from a number with or without KB, MB, GB."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]B)?", str(value).strip().upper())
+        if found is None:
+            self.fail(f"{value!r} is no size; write such as 4GB or 512MB", param, ctx)
+        return int(float(found[1]) * self._UNITS[found[2] or ""])
+
+
+class _Seconds(click.ParamType[int]):
+    name = "time"
+    _UNITS = MappingProxyType({"": 1, "S": 1, "M": 60, "H": 3600, "D": 86400})
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Seconds, from a number with or without s, m, h, d."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+)\s*([SMHD]?)", str(value).strip().upper())
+        if found is None:
+            self.fail(f"{value!r} is no time; write such as 90s, 30m, 12h or 7d", param, ctx)
+        return int(found[1]) * self._UNITS[found[2]]
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """A server that obeys the contract and draws with real diffusion models."""
+
+
+@main.command(context_settings={"auto_envvar_prefix": "NOVITA_REFERENCE", "show_default": True})
+@click.option("--port", default=4290, help="Where to listen; 0 picks a free port.")
+@click.option("--host", default="127.0.0.1", help="Address to listen at; 0.0.0.0 is all of the machine's.")
+@click.option("--models", type=click.Path(path_type=Path), default=SHIPPED, show_default="the shipped ones")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=None,
+    show_default="novita-reference in $XDG_STATE_HOME or ~/.local/state",
+    help="Folder of tasks and finished pictures; one server at a time.",
+)
+@click.option("--api-key", "api_keys", multiple=True, help="An account's key; repeatable. None: any key is an account.")
+@click.option("--strict", is_flag=True, help="Accept only what the documentation says.")
+@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas: one worker each.")
+@click.option("--dtype", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), default="auto")
+@click.option("--threads", type=click.IntRange(min=1), default=1, help="Per worker on a CPU; large models want more.")
+@click.option("--cache", "cache_bytes", type=_Bytes(), default="4GB", help="Weights that a worker keeps loaded.")
+@click.option("--queue", type=click.IntRange(min=8), default=1000, help="Pictures that may wait; more: status 429.")
+@click.option(
+    "--batch-across",
+    "batch",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Pictures of several tasks drawn as one batch: faster, but values may be 1/255 off.",
+)
+@click.option(
+    "--pictures-per-minute",
+    type=click.IntRange(min=0),
+    default=None,
+    help="What an account may ask for; 0: the documented numbers. Not given: no limit.",
+)
+@click.option("--link-ttl", "link_ttl_s", type=_Seconds(), default="1h", help="How long a link of v3 lives.")
+@click.option("--keep", "keep_s", type=_Seconds(), default="7d", help="How long an ended task can be read.")
+@click.option("--public-url", default=None, help="What links begin with, where callers see another address.")
+@click.option("--alias", "aliases", multiple=True, metavar="OFFICIAL=NAME", help="Another name of a model; repeatable.")
+@click.option(
+    "--nsfw", default=None, metavar="MODEL", help="Model (safety/) that judges pictures; not given: none does."
+)
+@click.option("--s3-endpoint", default=None, metavar="URL", help="An S3 for custom_storage that is not Amazon's.")
+@click.option("--allow-private-webhooks", is_flag=True, help="Events may go to addresses of the server's own network.")
+@click.option("--webhook-retry", "webhook_retry_s", type=float, default=1.0, help="Seconds to the second attempt.")
+@click.option("--json-logs", is_flag=True, help="Log as JSON, one object a line.")
+@click.option("--verbose", is_flag=True, help="Log what goes well too.")
+@click.option("--engine", default=LOCAL_ENGINE, hidden=True)
+def serve(data: Path | None, device: str, aliases: tuple[str, ...], verbose: bool, **chosen: Any) -> None:
+    """Answer requests until stopped. Every flag is also a variable: NOVITA_REFERENCE_PORT and so on."""
+    # Held back until here, so that --help and the other commands start at once.
+    from reference_impl.assembly import CannotStart
+    from reference_impl.logs import start_logging
+    from reference_impl.running import serve as run
+
+    settings = Settings(
+        data=data or default_data(),
+        devices=tuple(name.strip() for name in device.split(",") if name.strip()),
+        aliases=_pairs(aliases),
+        **chosen,
+    )
+    if settings.engine == LOCAL_ENGINE:
+        _require_engine()
+    start_logging(as_json=settings.json_logs, verbose=verbose)
+    try:
+        run(settings)
+    except CannotStart as error:
+        raise _Failure(str(error)) from None
+
+
+def _pairs(aliases: tuple[str, ...]) -> dict[str, str]:
+    pairs = [alias.partition("=") for alias in aliases]
+    for official, equals, name in pairs:
+        if not (official and equals and name):
+            raise click.BadParameter(f"{official + equals + name!r} is not OFFICIAL=NAME", param_hint="--alias")
+    return {official: name for official, _, name in pairs}
+
+
+def _require_engine() -> None:
+    """Say at once what is missing, without importing it: that takes ten seconds."""
+    if any(importlib.util.find_spec(name) is None for name in NEEDED):
+        raise _Failure(EXTRA)
