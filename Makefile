@@ -17,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup run reference clients test fmt lint types generated generate check conformance mutants bench lint-openapi wheel lock clean
+.PHONY: help setup run reference clients test fmt lint types generated generate check conformance mutants bench lint-openapi wheel container lock clean
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=python3.12] [PORT=4280] [ARGS='...']"
@@ -99,6 +99,9 @@ wheel: $(SETUP) ## build the wheel into dist/, install it into a clean environme
 	$(PYTHON) -m venv build/wheel-venv
 	build/wheel-venv/bin/pip install --quiet dist/*.whl
 	$(PYTHON) .ci/ask.py build/wheel-venv/bin/novita-mock
+
+container: $(SETUP) ## carry out the Dockerfile's commands in a clean virtual environment, without a container engine
+	$(BIN)/python .ci/container.py
 
 lock: ## take the newest versions and write constraints.txt
 	rm -rf build/lock-venv
