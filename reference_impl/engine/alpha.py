@@ -1,0 +1,109 @@
+"""A transparent background without weights made for it: the drawn background is found and taken out.
+
+Models that draw transparency (LayerDiffuse) need a decoder of their own that no library here holds. Instead the picture
+is asked for on a plain ground (`on_plain_ground`), the ground's colour is estimated from the picture's border, all of
+that colour that the border reaches becomes transparent, and in the soft edge the ground is subtracted from the colour.
+
+Known limits: holes that the border does not reach stay opaque, glass and smoke too; a thing in the ground's colour that
+touches it is lost; where there is no plain ground only what resembles the border goes.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from reference_impl.engine.plan import Tools
+from reference_impl.engine.preprocessors_lines import Plane, grown
+from reference_impl.jobs import Job
+
+GROUND = ", on a white background"
+
+TIGHT, WIDE = 12.0, 48.0
+"""Distances from the ground's colour, in 8-bit steps: surely ground below the first, surely not above the second."""
+
+_SAYS_GROUND = re.compile(r"\bbackground\b|\bbackdrop\b", re.IGNORECASE)
+
+
+def on_plain_ground(prompt: str) -> str:
+    """The prompt, with a plain ground asked for unless it says something of its background itself."""
+    return prompt if _SAYS_GROUND.search(prompt) else prompt + GROUND
+
+
+def cut_out(picture: Image.Image, latents: torch.Tensor, job: Job, tools: Tools) -> Image.Image:
+    """The picture without its background: see `plan.CutOut`. Only the pixels are looked at."""
+    return without_ground(picture)
+
+
+def without_ground(picture: Image.Image) -> Image.Image:
+    """An RGB picture as RGBA with its ground transparent; at least part of its border always is.
+
+    Returns:
+        RGBA. Transparent pixels keep their colour, so that the picture can still be had whole.
+    """
+    pixels = np.asarray(picture.convert("RGB"), np.float32)
+    ground = _ground(pixels)
+    distance = np.linalg.norm(pixels - ground, axis=2).astype(np.float32)
+    border = np.ones(distance.shape, bool)
+    border[1:-1, 1:-1] = False
+    # A restless ground needs wider bounds; half of the border counts as ground whatever it looks like.
+    tight = max(TIGHT, float(np.median(distance[border])) * 1.5)
+    wide = max(WIDE, 2.5 * tight)
+    sure = distance <= tight
+    reached = grown(border & sure, sure)
+    edge = grown(reached, distance < wide) & _near(reached, max(2, min(distance.shape) // 128))
+    soft = np.clip((distance - tight) / (wide - tight), 0, 1)
+    alpha = np.where(reached, 0, np.where(edge, soft, 1)).astype(np.float32)
+    colours = _uncovered(pixels, ground, alpha)
+    return Image.fromarray(np.dstack([colours, np.rint(alpha * 255).astype(np.uint8)]), "RGBA")
+
+
+def _ground(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The ground's colour at each pixel, (height, width, 3): a plane through the border's usual colours.
+
+    Grounds are often a shade darker towards one side, so one colour would not do.
+    """
+    height, width = pixels.shape[:2]
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    x, y = x / max(width - 1, 1) - 0.5, y / max(height - 1, 1) - 0.5
+    rim = np.ones((height, width), bool)
+    thick = max(1, min(height, width) // 64)
+    rim[thick:-thick, thick:-thick] = False
+    places = np.stack([np.ones_like(x[rim]), x[rim], y[rim]], axis=1)
+    seen = pixels[rim]
+    middle = np.median(seen, axis=0)
+    flat = np.zeros((3, 3), np.float32)
+    flat[0] = middle
+    plane = flat
+    for _ in range(5):
+        off = np.linalg.norm(seen - places @ plane, axis=1)
+        near = off <= max(TIGHT, float(np.median(off)))
+        if near.sum() < 16:
+            break
+        plane = np.linalg.lstsq(places[near], seen[near], rcond=None)[0].astype(np.float32)
+    # A slope that leaves the range of the border's own colours is made up from too few pixels of ground.
+    result = plane[0] + x[..., None] * plane[1] + y[..., None] * plane[2]
+    if np.abs(result - middle).max() > 2 * WIDE:
+        return np.broadcast_to(middle.astype(np.float32), pixels.shape)
+    return np.asarray(result, np.float32)
+
+
+def _near(area: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Everything within so many pixels of an area, sideways and diagonally."""
+    for _ in range(reach):
+        padded = np.pad(area, 1)
+        height, width = area.shape
+        area = np.logical_or.reduce([padded[y : y + height, x : x + width] for y in range(3) for x in range(3)])
+    return area
+
+
+def _uncovered(pixels: NDArray[np.float32], ground: NDArray[np.float32], alpha: Plane) -> NDArray[np.uint8]:
+    """The colours without the ground that shines through the soft edge."""
+    part = alpha[..., None]
+    soft = (part > 0.05) & (part < 1)
+    own = np.where(soft, (pixels - (1 - part) * ground) / np.maximum(part, 0.05), pixels)
+    return np.asarray(np.rint(np.clip(own, 0, 255)), np.uint8)
