@@ -1,8 +1,4 @@
-"""Where the optional abilities plug in, one function for each; imported late so that each costs only those who use it.
-
-What is wired here, and what it must be: `load_single_file` and `load_single_vae` (A1111's one-file layout),
-`open_guides` (control units and picture prompts, see `plan.OpenGuides`), `cut_out` (`plan.CutOut`).
-"""
+"""Where the optional abilities plug in, one function for each; imported late so that each costs only those who use it."""
 
 from __future__ import annotations
 
@@ -10,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reference_impl.jobs import CannotDraw, Job
-from reference_impl.shelf import Model
+from reference_impl.jobs import Job
+from reference_impl.shelf import Kind, Model
 
 if TYPE_CHECKING:
     import torch
@@ -19,29 +15,65 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from reference_impl.engine.loading import Loaded
-    from reference_impl.engine.plan import Canvas, Guide, Tools
+    from reference_impl.engine.plan import Canvas, Detector, Guide, Tools
 
 
 def load_single_file(model: Model, dtype: torch.dtype) -> DiffusionPipeline:
     """A checkpoint that is one file, as the pipeline that diffusers makes of it."""
-    raise CannotDraw(f"{model.name} is a single file; this server reads folders in diffusers' layout")
+    from reference_impl.engine.single_file import checkpoint
+
+    return checkpoint(model, dtype)
 
 
 def load_single_vae(model: Model, dtype: torch.dtype) -> AutoencoderKL:
     """A VAE that is one file."""
-    raise CannotDraw(f"{model.name} is a single file; this server reads folders in diffusers' layout")
+    from reference_impl.engine.single_file import variational
+
+    return variational(model, dtype)
 
 
 @contextmanager
 def open_guides(job: Job, loaded: Loaded, canvas: Canvas, tools: Tools) -> Iterator[Sequence[Guide]]:
     """The guides of a job for one pass: see `plan.OpenGuides`."""
+    if not job.controls and not job.picture_prompts:
+        yield ()
+        return
+    from reference_impl.engine import control
+
+    with control.open_guides(job, loaded, canvas, tools) as guides:
+        yield guides
+
+
+def finish(picture: Image.Image, job: Job, tools: Tools) -> Image.Image:
+    """A drawn picture as the preprocessors of its control units want it in the end; most leave it alone."""
     if job.controls:
-        raise CannotDraw("this server has no control models")
-    if job.picture_prompts:
-        raise CannotDraw("this server has no IP-Adapters")
-    yield ()
+        from reference_impl.engine.preprocessors import finished
+
+        for control in job.controls:
+            picture = finished(picture, control, tools)
+    return picture
 
 
 def cut_out(picture: Image.Image, latents: torch.Tensor, job: Job, tools: Tools) -> Image.Image:
     """The picture without its background: see `plan.CutOut`."""
-    raise CannotDraw("this server cannot make transparent backgrounds")
+    from reference_impl.engine import alpha
+
+    return alpha.cut_out(picture, latents, job, tools)
+
+
+def prompt_to_draw(job: Job) -> str:
+    """The prompt that the network is given; the request's own is what the file's text repeats."""
+    if not job.transparent:
+        return job.prompt
+    from reference_impl.engine.alpha import on_plain_ground
+
+    return on_plain_ground(job.prompt)
+
+
+def open_detector(tools: Tools) -> Detector | None:
+    """The detector of unsafe pictures that lies on the shelf; None: nobody looks, and the answer says so."""
+    if not tools.shelf.of(Kind.SAFETY):
+        return None
+    from reference_impl.engine import detectors
+
+    return detectors.open_detector(tools)

@@ -16,11 +16,9 @@ from PIL import Image
 
 from reference_impl.engine.cache import Cache
 from reference_impl.engine.loading import Loaded
+from reference_impl.engine.pictures import Box, Size, cut, resized
 from reference_impl.jobs import Job, Nsfw
 from reference_impl.shelf import Shelf
-
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels; right and bottom are the first that lie outside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +50,27 @@ class Canvas:
 
     def shown(self, picture: Image.Image) -> Image.Image:
         """What the canvas shows of a picture of the finished size; beyond its edge the edge is repeated."""
-        cut = _cut(picture, self.area)
-        return (
-            cut
-            if cut.size == (self.width, self.height)
-            else cut.resize((self.width, self.height), Image.Resampling.LANCZOS)
-        )
+        return resized(cut(picture, self.area), (self.width, self.height))
+
+    def placed(self, drawn: Image.Image, around: Image.Image | None = None) -> Image.Image:
+        """The finished picture with what was drawn on the canvas in its place.
+
+        Args:
+            drawn: of the canvas' size.
+            around: the picture to put it into; None where the canvas shows all of it.
+        """
+        left, top, right, bottom = self.area
+        out = around.copy() if around else Image.new(drawn.mode, self.picture)
+        out.paste(resized(drawn, (right - left, bottom - top)), (left, top))
+        return out
+
+
+def whole_canvas(picture: Size, factor: int) -> Canvas:
+    """A canvas for all of a picture, rounded up to the VAE's factor, the picture in its middle."""
+    width, height = (-(-side // factor) * factor for side in picture)
+    left, top = (picture[0] - width) // 2, (picture[1] - height) // 2
+    area = (left, top, left + width, top + height)
+    return Canvas(width=width, height=height, picture=picture, area=area)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,31 +143,3 @@ class Detector(Protocol):
 
     def look(self, picture: Image.Image, level: int) -> Nsfw:
         """What it finds in an RGB picture; `level` 0 to 2 as in the request."""
-
-
-def _cut(picture: Image.Image, box: Box) -> Image.Image:
-    left, top, right, bottom = box
-    width, height = picture.size
-    if left >= 0 and top >= 0 and right <= width and bottom <= height:
-        return picture.crop(box)
-    inside = picture.crop((max(left, 0), max(top, 0), min(right, width), min(bottom, height)))
-    return _with_margins(inside, (max(-left, 0), max(-top, 0), max(right - width, 0), max(bottom - height, 0)))
-
-
-def _with_margins(picture: Image.Image, margins: Box) -> Image.Image:
-    """The picture with its outermost pixels repeated: a hard edge would be drawn as if it were part of the scene."""
-    left, top, right, bottom = margins
-    width, height = picture.size
-    out = Image.new(picture.mode, (left + width + right, top + height + bottom))
-    out.paste(picture, (left, top))
-    if left:
-        out.paste(picture.crop((0, 0, 1, height)).resize((left, height)), (0, top))
-    if right:
-        out.paste(picture.crop((width - 1, 0, width, height)).resize((right, height)), (left + width, top))
-    if top:
-        out.paste(out.crop((0, top, out.width, top + 1)).resize((out.width, top)), (0, 0))
-    if bottom:
-        out.paste(
-            out.crop((0, top + height - 1, out.width, top + height)).resize((out.width, bottom)), (0, top + height)
-        )
-    return out
