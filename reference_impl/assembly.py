@@ -12,7 +12,7 @@ from typing import IO
 from starlette.applications import Starlette
 
 from openapi.document import Reading, load
-from reference_impl.clock import Clock, RandomIds, RealClock
+from reference_impl.clock import Clock, RandomIds, RealClock, ShiftedClock
 from reference_impl.gallery import Gallery
 from reference_impl.http.app import make_app
 from reference_impl.http.results import Results
@@ -25,6 +25,7 @@ from reference_impl.settings import Settings
 from reference_impl.shelf import Shelf
 from reference_impl.store.sqlite import SqliteStore
 from reference_impl.submissions import Submissions
+from reference_impl.test_clock import clock_routes
 from reference_impl.worker.crew import ChildWorker
 from reference_impl.worker.process import EngineOptions
 
@@ -73,9 +74,7 @@ def open_data(folder: Path) -> DataFolder:
         raise CannotStart(f"{folder} cannot be used for data: {error.strerror}; --data names another folder") from None
 
 
-def make_service(
-    settings: Settings, shelf: Shelf, data: DataFolder, base_url: str, clock: Clock | None = None
-) -> Service:
+def make_service(settings: Settings, shelf: Shelf, data: DataFolder, base_url: str, clock: Clock) -> Service:
     """The service and all behind it.
 
     Args:
@@ -83,9 +82,8 @@ def make_service(
         shelf: the models.
         data: where tasks and pictures are kept.
         base_url: what links begin with, without a slash at the end.
-        clock: what time it is; the machine's by default.
+        clock: what time it is.
     """
-    clock = clock or RealClock()
     document = load()
     links = Links(data.secret, base_url, clock)
     reading = Reading.DOCUMENTED if settings.strict else Reading.TOLERATED
@@ -110,15 +108,19 @@ def make_service(
     )
 
 
-def make_server(settings: Settings, data: DataFolder, base_url: str, clock: Clock | None = None) -> Starlette:
+def make_server(settings: Settings, data: DataFolder, base_url: str) -> Starlette:
     """The application: HTTP front and service; its lifespan starts and stops everything.
 
     Raises:
         ShelfError: the folder of models is not as expected.
     """
     shelf = Shelf(settings.models, dict(settings.aliases))
+    clock = ShiftedClock() if settings.test_clock else RealClock()
     service = make_service(settings, shelf, data, base_url, clock)
-    return make_app(service, shelf, load(), settings, clock)
+    app = make_app(service, shelf, load(), settings, clock)
+    if isinstance(clock, ShiftedClock):
+        app.router.routes.extend(clock_routes(clock, service))
+    return app
 
 
 def _options(settings: Settings, device: str) -> EngineOptions:

@@ -131,6 +131,7 @@ def main() -> None:
 @click.option("--s3-endpoint", default=None, metavar="URL", help="An S3 for custom_storage that is not Amazon's.")
 @click.option("--allow-private-webhooks", is_flag=True, help="Events may go to addresses of the server's own network.")
 @click.option("--webhook-retry", "webhook_retry_s", type=float, default=1.0, help="Seconds to the second attempt.")
+@click.option("--test-clock", is_flag=True, help="Let anybody set the clock forward under /__test/clock; for tests.")
 @click.option("--json-logs", is_flag=True, help="Log as JSON, one object a line.")
 @click.option("--verbose", is_flag=True, help="Log what goes well too.")
 @click.option("--engine", default=LOCAL_ENGINE, hidden=True)

@@ -49,6 +49,21 @@ class ManualClock:
         self._now_ms += round(seconds * 1000)
 
 
+class ShiftedClock(RealClock):
+    """Runs like the machine's, and can be set forward besides: for tests of what takes an hour."""
+
+    def __init__(self) -> None:
+        self._shift_ms = 0
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970, and what it was set forward."""
+        return super().now_ms() + self._shift_ms
+
+    def advance(self, seconds: float) -> None:
+        """Set it forward."""
+        self._shift_ms += round(seconds * 1000)
+
+
 class Ids(Protocol):
     """Makes names that nobody guesses."""
 

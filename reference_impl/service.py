@@ -234,9 +234,10 @@ class Service:
         broken = all(state.condition is Condition.BROKEN for state in states)
         return Readiness(condition=Condition.BROKEN if broken else Condition.LOADING, reason=reason, waiting=waiting)
 
-    def look(self) -> None:
-        """The clock was moved: what has fallen due is done now."""
-        self._events.look()
+    async def catch_up(self) -> None:
+        """The clock was moved: return when what has fallen due since is done, as far as it is not drawing."""
+        await self._tidy()
+        await self._events.catch_up()
 
     async def _view(self, task: Task) -> TaskView:
         waits = task.status is Status.QUEUED

@@ -34,6 +34,7 @@ class Settings:
         engine: `module:function` that makes a worker's engine; tests name their own.
         s3_endpoint: of an S3 that is not Amazon's.
         allow_private_webhooks: events may go to addresses that only the server's own network reaches.
+        test_clock: anybody may set the clock forward (`test_clock.py`); for tests of the server only.
         webhook_retry_s: seconds until the second attempt of an event; each later wait is twice as long.
     """
 
@@ -59,6 +60,7 @@ class Settings:
     s3_endpoint: str | None = None
     allow_private_webhooks: bool = False
     webhook_retry_s: float = 1.0
+    test_clock: bool = False
     json_logs: bool = False
 
     @property

@@ -42,7 +42,7 @@ class Events:
         self._clock = clock
         self._retry_s = retry_s
         self._wake = asyncio.Event()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[str, asyncio.Task[None]] = {}
 
     def look(self) -> None:
         """Something may be owed now: a task has ended, or the clock was moved."""
@@ -64,18 +64,29 @@ class Events:
     async def finish(self, within_s: float) -> None:
         """Let the attempts that are under way come to their end, for so long."""
         if self._under_way:
-            await asyncio.wait(self._under_way, timeout=within_s)
-        for task in self._under_way:
+            await asyncio.wait(self._under_way.values(), timeout=within_s)
+        for task in self._under_way.values():
             task.cancel()
+
+    async def catch_up(self) -> None:
+        """Return when nothing is due any more and nothing is under way."""
+        while True:
+            await self._begin()
+            if not self._under_way:
+                return
+            await asyncio.wait(self._under_way.values())
 
     async def _begin(self) -> float:
         """Begin what is due; seconds until the next look."""
         room = AT_ONCE - len(self._under_way)
         if room > 0:
             now_ms = self._clock.now_ms()
-            for owed in await self._store.take_owed(now_ms=now_ms, lease_ms=LEASE_MS, most=room):
-                task = asyncio.create_task(self._attempt(owed), name=f"event of {owed.task_id}")
-                self._under_way.add(task)
+            due = await self._store.take_owed(
+                now_ms=now_ms, lease_ms=LEASE_MS, most=room, besides=frozenset(self._under_way)
+            )
+            for owed in due:
+                task = asyncio.create_task(self._attempt(owed), name=owed.task_id)
+                self._under_way[owed.task_id] = task
                 task.add_done_callback(self._ended)
         due_ms = await self._store.next_due_ms()
         if due_ms is None or room <= 0:
@@ -83,7 +94,7 @@ class Events:
         return min(max(due_ms - self._clock.now_ms(), 0) / 1000, LONGEST_WAIT_S)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+        self._under_way.pop(task.get_name())
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("event.failed", exc_info=error)
         self.look()

@@ -114,8 +114,15 @@ class Store(Protocol):
     async def waiting(self) -> int:
         """Pictures that wait."""
 
-    async def take_owed(self, *, now_ms: int, lease_ms: int, most: int) -> list[Owed]:
-        """Events whose time has come; each falls due again when the lease ends, unless it is settled or postponed."""
+    async def take_owed(self, *, now_ms: int, lease_ms: int, most: int, besides: Collection[str]) -> list[Owed]:
+        """Events whose time has come; each falls due again when the lease ends, unless it is settled or postponed.
+
+        Args:
+            now_ms: the time.
+            lease_ms: for how long.
+            most: how many.
+            besides: tasks whose event is being sent by who asks; not due, whatever the clock did meanwhile.
+        """
 
     async def settle(self, task_id: str) -> None:
         """The event of this task is not sent again."""

@@ -187,13 +187,14 @@ class SqliteStore:
         query = f"SELECT coalesce(sum(count), 0) FROM tasks WHERE {WAITING}"
         return await self._read(lambda connection: int(_number(connection, query)))
 
-    async def take_owed(self, *, now_ms: int, lease_ms: int, most: int) -> list[Owed]:
+    async def take_owed(self, *, now_ms: int, lease_ms: int, most: int, besides: Collection[str]) -> list[Owed]:
         """See the protocol."""
 
         def act(connection: sqlite3.Connection) -> list[Owed]:
-            due = connection.execute(
-                "SELECT * FROM events WHERE due_ms <= ? ORDER BY due_ms LIMIT ?", (now_ms, most)
-            ).fetchall()
+            found = connection.execute(
+                "SELECT * FROM events WHERE due_ms <= ? ORDER BY due_ms LIMIT ?", (now_ms, most + len(besides))
+            )
+            due = [row for row in found.fetchall() if row["task_id"] not in besides][:most]
             for row in due:
                 connection.execute(
                     "UPDATE events SET attempts = attempts + 1, due_ms = ? WHERE task_id = ?",
