@@ -1,0 +1,115 @@
+"""Where trained and made networks go: standard folders in half precision, as `reference_impl.shelf` lists them."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from diffusers import (
+    StableDiffusionPipeline,
+    StableDiffusionXLImg2ImgPipeline,
+    StableDiffusionXLPipeline,
+)
+from safetensors.torch import save_file
+from torch import Tensor
+
+from reference_impl.tiny import models
+
+SD15_NAME: Final = "shapes-sd15"
+SDXL_NAME: Final = "shapes-sdxl"
+REFINER_NAME: Final = "shapes-sdxl-refiner"
+VAE_NAME: Final = "shapes-vae"
+LORA_NAME: Final = "shapes-pastel"
+LORA_XL_NAME: Final = "shapes-pastel-xl"
+EMBEDDING_NAME: Final = "shapes-sunset"
+CONTROL_NAME: Final = "shapes-canny"
+IMAGE_PROMPT_NAME: Final = "shapes-ip"
+SAFETY_NAME: Final = "shapes-safety"
+
+
+def half(network: Any) -> Any:
+    """A copy in half precision and in the plain memory layout, ready to be written."""
+    return copy.deepcopy(network).to(dtype=torch.float16, memory_format=torch.contiguous_format).eval()
+
+
+def halved(text: Any) -> Any:
+    """The same for a text encoder, which has no picture's memory layout."""
+    return copy.deepcopy(text).to(dtype=torch.float16).eval()
+
+
+def write_sd15(folder: Path, *, unet: Any, text: Any, tokenizer: Any, vae: Any) -> Path:
+    """The SD 1.5-shaped checkpoint."""
+    pipeline = StableDiffusionPipeline(
+        vae=half(vae),
+        text_encoder=halved(text),
+        tokenizer=tokenizer,
+        unet=half(unet),
+        scheduler=models.scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    return _write(pipeline, folder / "checkpoints" / SD15_NAME)
+
+
+def write_sdxl(folder: Path, *, unet: Any, text: Any, second: Any, tokenizer: Any, vae: Any) -> Path:
+    """The SDXL-shaped checkpoint; an empty negative prompt is read like any other."""
+    pipeline = StableDiffusionXLPipeline(
+        vae=half(vae),
+        text_encoder=halved(text),
+        text_encoder_2=halved(second),
+        tokenizer=tokenizer,
+        tokenizer_2=tokenizer,
+        unet=half(unet),
+        scheduler=models.scheduler(),
+        force_zeros_for_empty_prompt=False,
+        add_watermarker=False,
+    )
+    return _write(pipeline, folder / "checkpoints" / SDXL_NAME)
+
+
+def write_refiner(folder: Path, *, unet: Any, second: Any, tokenizer: Any, vae: Any) -> Path:
+    """The SDXL-shaped refiner: one text encoder, an aesthetic score among its time ids."""
+    pipeline = StableDiffusionXLImg2ImgPipeline(
+        vae=half(vae),
+        text_encoder=None,
+        text_encoder_2=halved(second),
+        tokenizer=None,
+        tokenizer_2=tokenizer,
+        unet=half(unet),
+        scheduler=models.scheduler(),
+        requires_aesthetics_score=True,
+        force_zeros_for_empty_prompt=False,
+        add_watermarker=False,
+    )
+    return _write(pipeline, folder / "checkpoints" / REFINER_NAME)
+
+
+def _write(pipeline: Any, folder: Path) -> Path:
+    pipeline.save_pretrained(str(folder), safe_serialization=True)
+    return folder
+
+
+def write_network(folder: Path, network: Any) -> Path:
+    """A VAE, a ControlNet, an image encoder or a classifier as a folder of its own."""
+    half(network).save_pretrained(str(folder), safe_serialization=True)
+    return folder
+
+
+def write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> Path:
+    """A LoRA, an embedding or an IP-Adapter as one file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}, str(file))
+    return file
+
+
+def write_card(place: Path, card: str, shown: Mapping[str, Any]) -> None:
+    """A model card in a folder (or beside a file), and what the server's list of models says of it."""
+    inside = place / "README.md" if place.is_dir() else place.with_suffix(".md")
+    inside.write_text(card.strip() + "\n", encoding="utf-8")
+    beside = place.with_suffix(".json") if place.is_file() else place.parent / f"{place.name}.json"
+    beside.write_text(json.dumps(dict(shown), indent=2) + "\n", encoding="utf-8")
