@@ -27,9 +27,9 @@ class Head:
     shapes: Mapping[str, tuple[int, ...]]
     notes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
-    def any(self, start: str) -> bool:
-        """Whether a tensor's name begins so."""
-        return any(name.startswith(start) for name in self.shapes)
+    def any(self, *starts: str) -> bool:
+        """Whether the name of a tensor begins with one of these."""
+        return any(name.startswith(starts) for name in self.shapes)
 
 
 def head(file: Path) -> Head:

@@ -19,7 +19,9 @@ from typing import Any
 
 import orjson
 
-WEIGHTS = (".safetensors", ".pt")
+from reference_impl.headers import HeadError, head
+
+WEIGHTS = (".safetensors", ".pt", ".bin")
 FOLDER_MARKS = ("model_index.json", "config.json")
 
 
@@ -92,7 +94,8 @@ class Shelf:
     def find(self, kind: Kind, name: str) -> Model | None:
         """A model by its name in requests, with or without its file's ending; None when there is none."""
         wanted = self._aliases.get(name, name)
-        return self._by_name.get((kind, wanted)) or self._by_name.get((kind, wanted.removesuffix(".safetensors")))
+        stem = wanted.removesuffix(".safetensors").removesuffix(".bin")
+        return self._by_name.get((kind, wanted)) or self._by_name.get((kind, stem))
 
     def of(self, kind: Kind) -> list[Model]:
         """All of a kind, by name."""
@@ -109,7 +112,9 @@ def _models(folder: Path) -> Iterator[Model]:
 
 
 def _is_model(path: Path) -> bool:
-    return path.name != "image_encoder" and any((path / mark).is_file() for mark in FOLDER_MARKS)
+    # <name>.config/ beside a single file says how to read it (`engine.single_file`).
+    companion = path.name == "image_encoder" or path.suffix == ".config"
+    return not companion and any((path / mark).is_file() for mark in FOLDER_MARKS)
 
 
 def _described(path: Path) -> dict[str, Any]:
@@ -136,11 +141,40 @@ def _shape(path: Path, described: dict[str, Any]) -> tuple[Family | None, bool]:
     family = Family(said) if said else None
     index = path / "model_index.json"
     if not index.is_file():
-        return family, bool(described.get("refiner"))
+        found, lone = _by_tensors(path) if path.suffix == ".safetensors" else (_by_config(path / "config.json"), False)
+        return family or found, bool(described.get("refiner", lone))
     parts = _object(index)
     has_two = "text_encoder_2" in parts
     lone = parts.get("text_encoder") in (None, [None, None])
     return family or (Family.SDXL if has_two else Family.SD15), has_two and lone
+
+
+def _by_config(file: Path) -> Family | None:
+    """What a ControlNet was made for: SDXL's adds sizes to the time."""
+    config = _object(file) if file.is_file() else {}
+    if "addition_embed_type" not in config:
+        return None
+    return Family.SDXL if config["addition_embed_type"] == "text_time" else Family.SD15
+
+
+def _by_tensors(file: Path) -> tuple[Family | None, bool]:
+    """The family of a checkpoint, LoRA or embedding in one file, and whether it only refines."""
+    try:
+        top = head(file)
+    except HeadError:  # whoever wants to use it is told
+        return None, False
+    if top.any("conditioner.embedders.0.model."):
+        return Family.SDXL, True
+    if top.any("conditioner.embedders.1.", "lora_te2_", "text_encoder_2.", "clip_g"):
+        return Family.SDXL, False
+    if top.any("cond_stage_model.transformer."):
+        return Family.SD15, False
+    version = top.notes.get("ss_base_model_version", "")
+    return next((family for start, family in _TRAINED_ON.items() if version.startswith(start)), None), False
+
+
+_TRAINED_ON = {"sdxl": Family.SDXL, "sd_v1": Family.SD15}
+"""How the note that trainers of LoRAs leave begins."""
 
 
 def _spellings(model: Model) -> tuple[str, ...]:

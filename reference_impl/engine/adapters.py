@@ -14,8 +14,8 @@ from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 
 from reference_impl.engine.control import acts, halved, hint, region
 from reference_impl.engine.loading import BROKEN, Loaded, broken, bytes_of
+from reference_impl.engine.pictures import opened
 from reference_impl.engine.plan import Call, Canvas, Guide, Lead, Tools
-from reference_impl.engine.preprocessors import opened
 from reference_impl.jobs import CannotDraw, Control, Guess, Job, PicturePrompt
 from reference_impl.shelf import Kind, Model
 

@@ -7,16 +7,15 @@ layers count less; where the picture leads, the unguided half of the call goes w
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 from diffusers import ControlNetModel
-from PIL import Image, ImageOps
 
 from reference_impl.engine.loading import BROKEN, Loaded, broken, bytes_of
+from reference_impl.engine.pictures import opened_mask
 from reference_impl.engine.plan import Call, Canvas, Guide, Lead, Tools
 from reference_impl.engine.preprocessors import TABLE, fitted, prepared
 from reference_impl.jobs import CannotDraw, Control, Guess, Job, Resize
@@ -181,11 +180,10 @@ def _mask(control: Control, job: Job, canvas: Canvas) -> torch.Tensor | None:
         return _plane(control.mask, control.resize, canvas)
     if job.mask is None:
         return None
-    plane = _plane(job.mask.file, Resize.STRETCH, canvas)
+    plane = _plane(job.mask.file, job.resize, canvas)
     return 1 - plane if job.mask.invert else plane
 
 
 def _plane(file: bytes, resize: Resize, canvas: Canvas) -> torch.Tensor:
-    picture = ImageOps.exif_transpose(Image.open(io.BytesIO(file))).convert("L")
-    shown = canvas.shown(fitted(picture, canvas.picture, resize))
+    shown = canvas.shown(fitted(opened_mask(file), canvas.picture, resize))
     return torch.from_numpy(np.asarray(shown, np.float32) / 255)[None, None]

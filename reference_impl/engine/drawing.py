@@ -107,6 +107,7 @@ class Drawing:
                 latents = self._pass(wishes, courses[1], canvas, Start(clean=clean), noise, progress, last=True)
         drawn = decoded(self._vae, latents)
         finished = [self._scene.finished(one) if self._scene else canvas.placed(one) for one in drawn]
+        finished = [hooks.finish(picture, self._job, self._tools) for picture in finished]
         if self._job.transparent:
             return [
                 hooks.cut_out(picture, latents[i : i + 1], wishes[i].job, self._tools)

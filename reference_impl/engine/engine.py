@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 import torch
 from PIL import Image
 
-from reference_impl.engine import loras
+from reference_impl.engine import hooks, loras
 from reference_impl.engine.cache import Cache
 from reference_impl.engine.device import (
     choose_device,
     choose_dtype,
+    hush,
     is_out_of_memory,
     out_of_memory,
     repeatable,
@@ -49,7 +50,8 @@ class LocalEngine:
         cache_bytes: how much of models is kept between runs.
         threads: of the CPU; None: one for small models, torch's choice for others.
         pictures_at_once: of one task or of a batch of tasks.
-        detector: looks at pictures when a job asks for it; None: nobody looks, and the answer says so.
+        detector: looks at pictures when a job asks for it; None: the shelf's; where it has none nobody looks, and the
+            answer says so.
         previews: whether steps carry a preview now and then.
 
     Raises:
@@ -68,6 +70,7 @@ class LocalEngine:
         detector: Detector | None = None,
         previews: bool = True,
     ) -> None:
+        hush()
         chosen = choose_device(device)
         self.tools = Tools(shelf=shelf, cache=Cache(cache_bytes), device=chosen, dtype=choose_dtype(dtype, chosen))
         self._threads = threads
@@ -111,6 +114,8 @@ class LocalEngine:
             for i in range(job.count)
         ]
         groups = list(self._groups(wishes))
+        if any(job.nsfw_level is not None for job in batch) and self._detector is None:
+            self._detector = hooks.open_detector(self.tools)
         previewer = (lambda: self._previewer(vae, first, loaded)) if self._previews else None
         progress = Progress(on_step, drawing.calls * len(groups), previewer)
         finished: list[list[Finished]] = [[] for _ in batch]
@@ -148,7 +153,7 @@ class LocalEngine:
         )
 
     def _texts(self, job: Job, loaded: Loaded) -> Texts:
-        prompts = (job.negative_prompt, job.prompt)
+        prompts = (job.negative_prompt, hooks.prompt_to_draw(job))
         learned = embeddings_for(loaded, () if loaded.refiner else job.embeddings, prompts, self.tools)
         negative, positive = encode(loaded, prompts, job.clip_skip, learned)
         return Texts(negative=negative, positive=positive)

@@ -1,4 +1,4 @@
-"""Where the optional abilities plug in, one function for each; imported late so that each costs only those who use it."""
+"""Where the optional abilities plug in, a function for each, imported late so that each costs only those who use it."""
 
 from __future__ import annotations
 

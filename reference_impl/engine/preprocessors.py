@@ -5,7 +5,6 @@ The table is also what docs/reference/features.md says (`python -m reference_imp
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +15,7 @@ from PIL import Image
 
 from reference_impl.engine import preprocessors_colour as colours
 from reference_impl.engine import preprocessors_lines as lines
+from reference_impl.engine.pictures import opened
 from reference_impl.engine.plan import Tools
 from reference_impl.engine.preprocessors_lines import Picture
 from reference_impl.jobs import CannotDraw, Control, Resize
@@ -107,17 +107,6 @@ def finished(picture: Image.Image, control: Control, tools: Tools) -> Image.Imag
     sharpness = asked.second(1.0, 0.0, 2.0) if control.preprocessor.endswith("sharp") else None
     wanted = np.asarray(fitted(opened(control.file), picture.size, control.resize))
     return Image.fromarray(colours.recoloured(np.asarray(picture), wanted, asked.first(8.0, 3.0, 32.0), sharpness))
-
-
-def opened(file: bytes) -> Image.Image:
-    """The picture of a file in RGB; what was transparent is black, as ControlNet's own front ends have it."""
-    picture: Image.Image = Image.open(io.BytesIO(file))
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        rich = picture.convert("RGBA")
-        ground = Image.new("RGB", rich.size)
-        ground.paste(rich, mask=rich.getchannel("A"))
-        return ground
-    return picture.convert("RGB")
 
 
 def fitted(picture: Image.Image, size: tuple[int, int], how: Resize) -> Image.Image:

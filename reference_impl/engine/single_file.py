@@ -3,8 +3,8 @@
 diffusers wants a folder of configurations. It is made for the moment of loading: worked out from the file
 (`layouts`), and what lies beside the file is laid over it: the objects of `config` in `<name>.json`, such as
 `{"config": {"scheduler": {"prediction_type": "v_prediction"}}}`, and the files of a folder `<name>.config/` in
-diffusers' layout. The tokenizer's vocabulary is in no such file; it is looked for in `<name>.config/tokenizer/`, in `tokenizer/`
-beside the file, and in the folders of other checkpoints there.
+diffusers' layout. The tokenizer's vocabulary is in no such file; it is looked for in `<name>.config/tokenizer/`, in
+`tokenizer/` beside the file, and in the folders of other checkpoints there.
 """
 
 from __future__ import annotations
