@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
 
 from reference_impl.jobs import CannotDraw
 
@@ -50,6 +52,13 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     if name not in DTYPES:
         raise DeviceError(f"unknown number format {name!r}: auto, {', '.join(DTYPES)} expected")
     return DTYPES[name]
+
+
+def hush() -> None:
+    """Keeps the libraries' notes and bars off the terminal: what matters to a user is said by `CannotDraw`."""
+    for library in (diffusers_logging, transformers_logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
 
 
 @contextmanager

@@ -142,7 +142,7 @@ def load_vae(model: Model, device: torch.device, dtype: torch.dtype) -> Vae:
             vae: Vae = hooks.load_single_vae(model, dtype)
         else:
             kind = AutoencoderTiny if _is_tiny(model.path) else AutoencoderKL
-            vae = kind.from_pretrained(model.path, torch_dtype=dtype, local_files_only=True, **_variant(model.path))
+            vae = kind.from_pretrained(model.path, dtype=dtype, local_files_only=True, **_variant(model.path))
     except BROKEN as error:
         raise broken(model, error) from error
     return place_vae(vae, device, dtype)
@@ -170,7 +170,7 @@ def _pipeline(folder: Path, dtype: torch.dtype) -> DiffusionPipeline:
     # The checker of the folder, if any, is not used: it blackens pictures, the contract wants a confidence.
     off = {"safety_checker": None, "requires_safety_checker": False} if _names_checker(folder) else {}
     return DiffusionPipeline.from_pretrained(
-        folder, torch_dtype=dtype, local_files_only=True, **_variant(folder / "unet"), **off
+        folder, dtype=dtype, local_files_only=True, **_variant(folder / "unet"), **off
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,8 +16,6 @@ from diffusers import (
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
     HeunDiscreteScheduler,
-    KDPM2AncestralDiscreteScheduler,
-    KDPM2DiscreteScheduler,
     PNDMScheduler,
     UniPCMultistepScheduler,
 )
@@ -66,8 +65,6 @@ def _by_scheduler(kind: Any, *, order: int = 1, unit: bool = False, **options: A
         skipped = begin * order
         scheduler.set_begin_index(skipped)
         sigmas = scheduler.sigmas.tolist()[: len(scheduler.timesteps)]
-        if hasattr(scheduler, "sigmas_interpol"):  # every second call is made between two sigmas
-            sigmas[1::2] = scheduler.sigmas_interpol.tolist()[1 : len(sigmas) : 2]
         timesteps = scheduler.timesteps[skipped:]
         return SchedulerCourse(scheduler=scheduler, timesteps=timesteps, sigmas=sigmas[skipped:], unit=unit)
 
@@ -155,6 +152,9 @@ KARRAS: Mapping[str, Any] = {"use_karras_sigmas": True}
 EXPONENTIAL: Mapping[str, Any] = {"use_exponential_sigmas": True}
 HEUN: Mapping[str, Any] = {"solver_type": "heun"}
 
+_dpm2_ancestral = partial(ksamplers.dpm2, ancestral=True)
+
+_DPM2 = "diffusers' class does the same, and takes half a second before its first step"
 _2S = "diffusers' single step solver is not ancestral, so another method"
 _SDE = "diffusers' class draws its noise from a source that no seed reaches"
 _LMS = "diffusers' class needs SciPy and begins wrongly in the middle; k-diffusion's equations"
@@ -167,14 +167,10 @@ SAMPLERS: Mapping[str, Sampler] = {
         ("LMS", _by_method(ksamplers.lms), _LMS),
         ("LMS Karras", _by_method(ksamplers.lms, spread_by_karras=True), _LMS),
         ("Heun", _by_scheduler(HeunDiscreteScheduler, order=2), "the same equations; two calls a step but the last"),
-        ("DPM2", _by_scheduler(KDPM2DiscreteScheduler, order=2), "the same equations; two calls a step but the last"),
-        ("DPM2 Karras", _by_scheduler(KDPM2DiscreteScheduler, order=2, **KARRAS), "DPM2 on Karras' sigmas"),
-        ("DPM2 a", _by_scheduler(KDPM2AncestralDiscreteScheduler, order=2), "the same equations, seeded"),
-        (
-            "DPM2 a Karras",
-            _by_scheduler(KDPM2AncestralDiscreteScheduler, order=2, **KARRAS),
-            "DPM2 a on Karras' sigmas",
-        ),
+        ("DPM2", _by_method(ksamplers.dpm2), _DPM2),
+        ("DPM2 Karras", _by_method(ksamplers.dpm2, spread_by_karras=True), _DPM2),
+        ("DPM2 a", _by_method(_dpm2_ancestral), _DPM2),
+        ("DPM2 a Karras", _by_method(_dpm2_ancestral, spread_by_karras=True), _DPM2),
         ("DPM++ 2S a", _by_method(ksamplers.dpmpp_2s_ancestral), _2S),
         ("DPM++ 2S a Karras", _by_method(ksamplers.dpmpp_2s_ancestral, spread_by_karras=True), _2S),
         ("DPM++ 2M", _multistep(), "multistep of order 2"),
