@@ -34,6 +34,7 @@ EXIT_CANNOT_START = 3
 
 ELSEWHERE = {
     "coverage": "mockserver.coverage_commands",
+    "run": "mockserver.run_commands",
     "scenario": "mockserver.scenario_commands",
     "spec": "mockserver.spec_commands",
     "webhook": "mockserver.webhook_commands",
@@ -221,7 +222,7 @@ def serve(
     for name in unknown_variables(variables(serve)):
         click.echo(f"novita-mock: warning: {name} is set, but there is no such setting", err=True)
     counting = coverage or coverage_file is not None
-    settings = _settings(keys=keys, illegal_words=illegal_words, seed=seed, coverage=counting, **options)
+    settings = settings_of_flags(keys=keys, illegal_words=illegal_words, seed=seed, coverage=counting, **options)
     from mockserver.app import create_app
     from mockserver.running import CannotStart, address_of, is_loopback, listen
     from mockserver.running import serve as run
@@ -236,20 +237,21 @@ def serve(
         listening = listen(host, port)
         app = create_app(settings=settings)
     except (CannotStart, DocumentError, ValueError, OSError) as error:  # the contract is missing or broken
-        _cannot_start(error)
+        cannot_start(error)
     if not is_loopback(listening):
         click.echo(f"novita-mock: warning: {host} lets everybody in who reaches this machine", err=True)
     try:
         run(app, listening, ready, log_level=log_level)
     except CannotStart as error:
-        _cannot_start(error)
+        cannot_start(error)
     if settings.replay is not None:
-        _tell_unreached(app.state.mock, settings.replay)
+        tell_unreached(app.state.mock, settings.replay)
     if coverage_file is not None:
-        _write_coverage(app.state.mock, coverage_file)
+        write_coverage(app.state.mock, coverage_file)
 
 
-def _write_coverage(mock: Mock, path: Path) -> None:
+def write_coverage(mock: Mock, path: Path) -> None:
+    """Writes what was covered; exits when it cannot."""
     from mockserver.coverage.file import write_report
     from mockserver.coverage.wire import ReportError
 
@@ -261,7 +263,7 @@ def _write_coverage(mock: Mock, path: Path) -> None:
         sys.exit(EXIT_FINDINGS)
 
 
-def _tell_unreached(mock: Mock, replay: Decisions) -> None:
+def tell_unreached(mock: Mock, replay: Decisions) -> None:
     """A run that is not the one of its tape is told so."""
     from mockserver.faults.tape import unreached
 
@@ -275,12 +277,13 @@ def _tell_unreached(mock: Mock, replay: Decisions) -> None:
         )
 
 
-def _cannot_start(error: Exception) -> NoReturn:
+def cannot_start(error: Exception) -> NoReturn:
+    """Says why the server cannot start, and exits."""
     click.echo(f"novita-mock: {error}", err=True)
     sys.exit(EXIT_CANNOT_START)
 
 
-def _settings(
+def settings_of_flags(
     *,
     clock: Any,
     strict: bool,
@@ -301,6 +304,11 @@ def _settings(
     journal_entries: int,
     **outside: Any,
 ) -> Settings:
+    """The settings that the flags of `serve` make, by their names.
+
+    Raises:
+        click.BadParameter: flags that cannot be together, or a value that cannot be.
+    """
     from mockserver.core.fleet import FleetSettings
 
     if public_base_url is not None and not public_base_url.startswith(("http://", "https://")):

@@ -45,14 +45,17 @@ def read_file(ctx: click.Context, param: click.Parameter, value: str | None) -> 
         return None
     given = _loaded(path)
     options = dict(_by_flag(ctx.command))
-    unknown = sorted(given.keys() - options.keys())
+    passed_over: frozenset[str] = getattr(ctx.command, "passed_over", frozenset())
+    unknown = sorted(given.keys() - options.keys() - passed_over)
     if unknown:
         raise click.BadParameter(f"{path}: unknown setting {', '.join(unknown)}; known: {', '.join(sorted(options))}")
     defaults = dict(ctx.default_map or {})
     for name, setting in given.items():
         if setting is None:
             raise click.BadParameter(f"{path}: {name} has no value; give one, or leave the line out")
-        option = options[name]
+        option = options.get(name)
+        if option is None:  # a setting of the server that this command has no use for
+            continue
         several = option.multiple and not isinstance(setting, list)
         defaults[option.name or name] = [setting] if several else setting
     ctx.default_map = defaults

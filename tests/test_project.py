@@ -63,6 +63,7 @@ OPTIONAL: dict[str, set[str]] = {
         "schemathesis",
         "yarl",
     },
+    "mockserver.intercept": {"trustme"},
     "mockserver.storage": {"boto3", "botocore"},
     "mockserver.webhooks": {"standardwebhooks"},
     "reference_impl.engine": MODELS,
