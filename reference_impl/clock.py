@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 import uuid
@@ -84,3 +85,8 @@ class RandomIds:
     def seed(self) -> int:
         """0 to 2**32 - 1."""
         return secrets.randbelow(2**32)
+
+
+async def pause(seconds: float) -> None:
+    """Let so much real time go by; for loops that look again now and then."""
+    await asyncio.sleep(seconds)  # noqa: TID251  # the one place that sleeps

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from reference_impl.clock import Clock, Ids
+from reference_impl.clock import Clock, Ids, pause
 from reference_impl.drawing import CANCELLED, LEASE_MS, Desk, JobReader, Tools
 from reference_impl.engine.protocol import batch_key
 from reference_impl.gallery import Gallery
@@ -32,6 +32,7 @@ __all__ = ["Condition", "EventWriter", "JobReader", "NoSuchTask", "Parts", "Queu
 EventWriter = Callable[[TaskView], Mapping[str, object]]
 """The `payload` of a webhook's event: the result of v3, as it is answered at this moment, with fresh links."""
 
+POLL_S = 0.02
 HOUSEKEEPING_S = LEASE_MS / 1000 / 4
 FORGET_AT_ONCE = 200
 LAST_WORDS_S = 5.0
@@ -234,6 +235,13 @@ class Service:
         broken = all(state.condition is Condition.BROKEN for state in states)
         return Readiness(condition=Condition.BROKEN if broken else Condition.LOADING, reason=reason, waiting=waiting)
 
+    async def idle(self, within_s: float) -> None:
+        """Return when nothing waits and nothing is being drawn, or after so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while any(desk.held for desk in self._desks) or await self._store.waiting():
+                    await pause(POLL_S)
+
     async def catch_up(self) -> None:
         """The clock was moved: return when what has fallen due since is done, as far as it is not drawing."""
         await self._tidy()
@@ -262,9 +270,7 @@ class Service:
                 await self._tidy()
             except Exception:
                 log.exception("housekeeping.failed")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HOUSEKEEPING_S):
-                    await asyncio.Event().wait()
+            await pause(HOUSEKEEPING_S)
 
     async def _tidy(self) -> None:
         now_ms = self._parts.clock.now_ms()

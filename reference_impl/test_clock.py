@@ -1,7 +1,8 @@
 """The clock that a test moves: two calls under /__test/clock, as docs/conformance/clock.md describes them.
 
-Only with `--test-clock`: whoever can reach the server can set its clock forward then. Work is not made faster by it,
-only what waits for a time: links that expire, events that are tried again, tasks that are forgotten, limits per minute.
+Only with `--test-clock`: whoever can reach the server can set its clock forward then. Links expire by it, events are
+tried again, tasks are forgotten, limits per minute end. Drawing is not made faster: as much of the time as may be is
+let go by really, while there is something to draw, and only the rest is jumped over.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from reference_impl.clock import ShiftedClock
 from reference_impl.service import Service
 
 PREFIX = "/__test"
+LONGEST_WAIT_S = 5.0
+"""Of real time in one call; who waits for more asks again."""
 
 
 def clock_routes(clock: ShiftedClock, service: Service) -> list[Route]:
@@ -34,7 +37,9 @@ def clock_routes(clock: ShiftedClock, service: Service) -> list[Route]:
         seconds = _seconds(await request.body())
         if seconds is None:
             return JSONResponse({"detail": 'expected {"seconds": 2.5}, 0 or more, and nothing else'}, 400)
-        clock.advance(seconds)
+        before_ms = clock.now_ms()
+        await service.idle(min(seconds, LONGEST_WAIT_S))
+        clock.advance(max(0.0, seconds - (clock.now_ms() - before_ms) / 1000))
         await service.catch_up()
         return JSONResponse({"now_ms": clock.now_ms()})
 

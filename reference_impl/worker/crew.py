@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
+from reference_impl.clock import pause
 from reference_impl.jobs import Job
 from reference_impl.worker import process
 from reference_impl.worker.messages import Alive, Cancel, Draw, Drawn, FromChild, Ready, Stepped, ToChild, Unable
@@ -153,7 +154,7 @@ class ChildWorker:
                 self._lost(child)
             log.warning("worker.lost", extra={"device": self.name, "reason": child.why})
             delay = self._patience.first_s if was_ready else min(delay * 2, self._patience.longest_s)
-            await _pause(delay)
+            await pause(delay)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> _Child:
         """A new child process, and a thread that hears it."""
@@ -235,10 +236,3 @@ class ChildWorker:
         self._ready.clear()
         if self.state.condition is not Condition.BROKEN:
             self.state = WorkerState(condition=Condition.LOADING)
-
-
-async def _pause(seconds: float) -> None:
-    """Wait; a stop of the worker ends it."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await asyncio.Event().wait()
