@@ -1,6 +1,6 @@
 """The environments of the vendor's own clients: one folder each under `.clients/`, made once from pinned lists.
 
-`python -m tests.clients.environments` makes all four (network needed, about a minute); `--check` only says what is
+`python -m tests.clients.environments` makes all of them (network needed, about a minute); `--check` only says what is
 missing. The clients are installed as published: nothing of theirs is patched, and nothing of ours goes in.
 """
 
@@ -40,11 +40,13 @@ class Environment:
         language: Python or JavaScript.
         version: of the client, as published.
         folder: where it is installed.
+        package: what it is published as.
     """
 
     language: Language
     version: str
     folder: Path
+    package: str
 
     @property
     def name(self) -> str:
@@ -106,11 +108,18 @@ class Environment:
         (self.folder / ".made-from").write_text(self.fingerprint)
 
 
-PYTHON_V3 = Environment(language=Language.PYTHON, version="0.7.1", folder=FOLDER / "python-0.7.1")
-PYTHON_V2 = Environment(language=Language.PYTHON, version="0.5.7", folder=FOLDER / "python-0.5.7")
-NPM_V3 = Environment(language=Language.NPM, version="3.1.3", folder=FOLDER / "npm-3.1.3")
-NPM_V2 = Environment(language=Language.NPM, version="1.1.0", folder=FOLDER / "npm-1.1.0")
-ENVIRONMENTS = (PYTHON_V3, PYTHON_V2, NPM_V3, NPM_V2)
+def _environment(language: Language, package: str, version: str) -> Environment:
+    return Environment(language=language, version=version, folder=FOLDER / f"{language}-{version}", package=package)
+
+
+PYTHON_V3 = _environment(Language.PYTHON, "novita-client", "0.7.1")
+PYTHON_V2 = _environment(Language.PYTHON, "novita-client", "0.5.7")
+PYTHON_CLI = _environment(Language.PYTHON, "novita", "0.1.0")
+NPM_V3 = _environment(Language.NPM, "novita-sdk", "3.1.3")
+NPM_V2 = _environment(Language.NPM, "novita-sdk", "1.1.0")
+NPM_OLD = _environment(Language.NPM, "novita-sdk", "1.0.10")
+"""Its lock holds an axios of its day, which asks a proxy for https URLs in the absolute form."""
+ENVIRONMENTS = (PYTHON_V3, PYTHON_V2, PYTHON_CLI, NPM_V3, NPM_V2, NPM_OLD)
 
 
 def _run(command: Sequence[str], folder: Path = ROOT) -> None:

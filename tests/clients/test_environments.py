@@ -14,6 +14,7 @@ import pytest
 from tests.clients.environments import (
     ENVIRONMENTS,
     LOCKS,
+    PYTHON_CLI,
     PYTHON_V2,
     PYTHON_V3,
     SET_UP,
@@ -33,7 +34,7 @@ def environment(request: pytest.FixtureRequest) -> Environment:
 def test_each_client_is_pinned_to_its_version(environment: Environment) -> None:
     """The list names the client at exactly the version of the environment."""
     if environment.language is Language.PYTHON:
-        assert f"novita-client=={environment.version}\n" in environment.locks[0].read_text()
+        assert f"{environment.package}=={environment.version}\n" in environment.locks[0].read_text()
     else:
         lock = json.loads(environment.locks[1].read_text())
         assert json.loads(environment.locks[0].read_text())["dependencies"] == {"novita-sdk": environment.version}
@@ -45,7 +46,8 @@ def test_every_python_requirement_is_pinned() -> None:
     for path in LOCKS.glob("requirements-*.txt"):
         lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
         assert all(re.fullmatch(r"[A-Za-z0-9_-]+==[0-9.]+", line) for line in lines)
-        assert any(line.startswith("dataclass-wizard==0.") for line in lines)
+        if any(line.startswith("novita-client==") for line in lines):
+            assert any(line.startswith("dataclass-wizard==0.") for line in lines)
 
 
 def test_package_locks_name_no_host() -> None:
@@ -59,18 +61,15 @@ def test_package_locks_name_no_host() -> None:
 
 
 @pytest.mark.clients
-@pytest.mark.parametrize("environment", [PYTHON_V3, PYTHON_V2], ids=lambda environment: environment.name)
+@pytest.mark.parametrize("environment", [PYTHON_V3, PYTHON_V2, PYTHON_CLI], ids=lambda environment: environment.name)
 def test_the_python_clients_are_unmodified(environment: Environment) -> None:
     """Every file of the client has the digest that its published wheel records."""
     environment.require()
-    (record,) = environment.folder.glob(
-        f"lib/python3.*/site-packages/novita_client-{environment.version}.dist-info/RECORD"
-    )
+    package = environment.package.replace("-", "_")
+    (record,) = environment.folder.glob(f"lib/python3.*/site-packages/{package}-{environment.version}.dist-info/RECORD")
     with record.open(newline="") as lines:
-        digests = {
-            name: digest for name, digest, _ in csv.reader(lines) if name.startswith("novita_client/") and digest
-        }
-    assert "novita_client/novita.py" in digests
+        digests = {name: digest for name, digest, _ in csv.reader(lines) if name.endswith(".py") and digest}
+    assert {"novita_client/novita.py", "novita_cli/core/client.py"} & digests.keys()
     for name, digest in digests.items():
         content = (record.parents[1] / name).read_bytes()
         assert digest == "sha256=" + urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
@@ -78,7 +77,7 @@ def test_the_python_clients_are_unmodified(environment: Environment) -> None:
 
 def test_a_missing_environment_names_the_command_that_makes_it(tmp_path: Path) -> None:
     """The sentence that a test fails with tells what to run."""
-    absent = Environment(language=Language.PYTHON, version="0.7.1", folder=tmp_path / "absent")
+    absent = Environment(language=Language.PYTHON, version="0.7.1", folder=tmp_path / "absent", package="novita-client")
     with pytest.raises(MissingEnvironment, match=re.escape(SET_UP)):
         absent.require()
 
@@ -87,7 +86,7 @@ def test_an_environment_made_from_another_list_is_out_of_date(tmp_path: Path) ->
     """The mark holds the digest of the lists, so a changed list asks for a new installation."""
     (tmp_path / ".made-from").write_text("something else")
     with pytest.raises(MissingEnvironment, match="out of date"):
-        Environment(language=Language.NPM, version="3.1.3", folder=tmp_path).require()
+        Environment(language=Language.NPM, version="3.1.3", folder=tmp_path, package="novita-sdk").require()
 
 
 def test_other_arguments_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
