@@ -65,15 +65,16 @@ def make_app(
     """
     if document.operations.keys() != HANDLERS.keys():
         raise ValueError(f"operations and handlers differ: {sorted(document.operations.keys() ^ HANDLERS.keys())}")
+    reading = Reading.DOCUMENTED if settings.strict else Reading.TOLERATED
     parts = Parts(
         document=document,
         service=service,
-        submissions=Submissions(document, shelf, Reading.DOCUMENTED if settings.strict else Reading.TOLERATED),
+        submissions=Submissions(document, shelf, reading),
         results=Results(service.links, settings.link_ttl_s),
         models=ModelList(shelf),
         keys=Keys(settings.api_keys, strict=settings.strict),
         limit=PicturesPerMinute(clock or RealClock(), settings.pictures_per_minute),
-        strict=settings.strict,
+        reading=reading,
     )
     operations = [
         Route(operation.path, _endpoint(parts, operation), methods=[operation.method])

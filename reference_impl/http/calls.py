@@ -31,7 +31,7 @@ class Parts:
     models: ModelList
     keys: Keys
     limit: PicturesPerMinute
-    strict: bool
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +42,8 @@ class Call:
     operation: Operation
     account: str
 
-    def query(self) -> Mapping[str, QueryValue]:
-        """Typed query parameters by name.
-
-        Read the lenient way by strict servers too: names that no page lists are ignored (V3-SUBMIT-012), a repeated
-        `filter.types` lists the models of all kinds named (V3-MODEL-006).
+    def query(self, reading: Reading) -> Mapping[str, QueryValue]:
+        """Typed query parameters by name. Names that no page lists are ignored in both readings (V3-SUBMIT-012).
 
         Raises:
             Refused: one is missing or not what the document wants.
@@ -54,9 +51,10 @@ class Call:
         texts: dict[str, list[str]] = {}
         for name, text in self.request.query_params.multi_items():
             texts.setdefault(name, []).append(text)
-        values, problems = self.operation.read_query(texts, Reading.TOLERATED)
+        values, problems = self.operation.read_query(texts, reading)
         for problem in problems:
-            raise Refused(Fault.FORM, ".".join(str(step) for step in problem.path), problem.message)
+            if problem.keyword != "unknown-parameter":
+                raise Refused(Fault.FORM, ".".join(str(step) for step in problem.path), problem.message)
         return values
 
 
@@ -94,7 +92,7 @@ async def read_task(parts: Parts, call: Call) -> TaskView:
         Refused: the call names none.
         NoSuchTask: there is none.
     """
-    view = await parts.service.read(call.account, str(call.query()["task_id"]))
+    view = await parts.service.read(call.account, str(call.query(parts.reading)["task_id"]))
     if parts.document.operations[view.task.operation_id].version != call.operation.version:
         raise NoSuchTask
     return view
