@@ -22,7 +22,7 @@ from reference_impl.outbound.guard import Guard
 from reference_impl.outbound.post import Post
 from reference_impl.service import Parts, Service
 from reference_impl.settings import Settings
-from reference_impl.shelf import Shelf
+from reference_impl.shelf import Kind, Shelf
 from reference_impl.store.sqlite import SqliteStore
 from reference_impl.submissions import Submissions
 from reference_impl.test_clock import clock_routes
@@ -113,8 +113,12 @@ def make_server(settings: Settings, data: DataFolder, base_url: str) -> Starlett
 
     Raises:
         ShelfError: the folder of models is not as expected.
+        CannotStart: the detector asked for is not in it.
     """
     shelf = Shelf(settings.models, dict(settings.aliases))
+    if settings.nsfw is not None and shelf.find(Kind.SAFETY, settings.nsfw) is None:
+        names = ", ".join(model.name for model in shelf.of(Kind.SAFETY)) or "none"
+        raise CannotStart(f"there is no detector {settings.nsfw!r} in {settings.models / Kind.SAFETY}; there: {names}")
     clock = ShiftedClock() if settings.test_clock else RealClock()
     service = make_service(settings, shelf, data, base_url, clock)
     app = make_app(service, shelf, load(), settings, clock)
@@ -131,6 +135,7 @@ def _options(settings: Settings, device: str) -> EngineOptions:
         dtype=settings.dtype,
         threads=settings.threads,
         cache_bytes=settings.cache_bytes,
+        batch=settings.batch,
         nsfw=settings.nsfw,
     )
 

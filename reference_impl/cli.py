@@ -105,15 +105,19 @@ def main() -> None:
 @click.option("--strict", is_flag=True, help="Accept only what the documentation says.")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas: one worker each.")
 @click.option("--dtype", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), default="auto")
-@click.option("--threads", type=click.IntRange(min=1), default=1, help="Per worker on a CPU; large models want more.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Of each worker on a CPU. Not given: one for small models, all cores for large ones.",
+)
 @click.option("--cache", "cache_bytes", type=_Bytes(), default="4GB", help="Weights that a worker keeps loaded.")
 @click.option("--queue", type=click.IntRange(min=8), default=1000, help="Pictures that may wait; more: status 429.")
 @click.option(
-    "--batch-across",
-    "batch",
+    "--batch",
     type=click.IntRange(min=1),
     default=1,
-    help="Pictures of several tasks drawn as one batch: faster, but values may be 1/255 off.",
+    help="Pictures drawn at once, of one task or several: faster on a GPU, but values may be 1/255 off.",
 )
 @click.option(
     "--pictures-per-minute",
@@ -126,7 +130,10 @@ def main() -> None:
 @click.option("--public-url", default=None, help="What links begin with, where callers see another address.")
 @click.option("--alias", "aliases", multiple=True, metavar="OFFICIAL=NAME", help="Another name of a model; repeatable.")
 @click.option(
-    "--nsfw", default=None, metavar="MODEL", help="Model (safety/) that judges pictures; not given: none does."
+    "--nsfw",
+    default=None,
+    metavar="MODEL",
+    help="Detector (safety/) that judges pictures; not given: the first there is.",
 )
 @click.option("--s3-endpoint", default=None, metavar="URL", help="An S3 for custom_storage that is not Amazon's.")
 @click.option("--allow-private-webhooks", is_flag=True, help="Events may go to addresses of the server's own network.")

@@ -23,14 +23,14 @@ class Settings:
         link_ttl_s: seconds that a link of v3 lives; v2 has its own.
         aliases: name in requests -> name on the shelf.
         devices: one worker each.
-        threads: of each worker on a CPU; tiny models are fastest with one, large ones want them all.
+        threads: of each worker on a CPU; None: one for small models, all cores for large ones.
         cache_bytes: how many bytes of weights a worker keeps loaded.
         queue: how many pictures may wait.
-        batch: how many pictures of several tasks are drawn as one batch; 1: each task on its own.
+        batch: how many pictures, of one task or several, are drawn at once; 1: each on its own.
         pictures_per_minute: how many an account may ask for with each operation that has a documented limit; 0: the
             documented number; None: no limit.
         keep_s: seconds that an ended task can be read.
-        nsfw: a model of the shelf (`safety`) that judges pictures; None: nobody does.
+        nsfw: the detector of the shelf (`safety`) that judges pictures; None: the first there is.
         engine: `module:function` that makes a worker's engine; tests name their own.
         s3_endpoint: of an S3 that is not Amazon's.
         allow_private_webhooks: events may go to addresses that only the server's own network reaches.
@@ -49,7 +49,7 @@ class Settings:
     aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     devices: tuple[str, ...] = ("auto",)
     dtype: str = "auto"
-    threads: int = 1
+    threads: int | None = None
     cache_bytes: int = 4 * 1024**3
     queue: int = 1000
     batch: int = 1

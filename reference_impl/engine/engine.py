@@ -52,6 +52,7 @@ class LocalEngine:
         pictures_at_once: of one task or of a batch of tasks.
         detector: looks at pictures when a job asks for it; None: the shelf's; where it has none nobody looks, and the
             answer says so.
+        nsfw: which of the shelf's detectors, by name; None: its first.
         previews: whether steps carry a preview now and then.
 
     Raises:
@@ -68,6 +69,7 @@ class LocalEngine:
         threads: int | None = None,
         pictures_at_once: int = 1,
         detector: Detector | None = None,
+        nsfw: str | None = None,
         previews: bool = True,
     ) -> None:
         hush()
@@ -76,6 +78,7 @@ class LocalEngine:
         self._threads = threads
         self._at_once = pictures_at_once
         self._detector = detector
+        self._detector_name = nsfw
         self._previews = previews
 
     def run(self, model: str, batch: Sequence[Job], on_step: OnStep) -> list[list[Finished]]:
@@ -115,7 +118,7 @@ class LocalEngine:
         ]
         groups = list(self._groups(wishes))
         if any(job.nsfw_level is not None for job in batch) and self._detector is None:
-            self._detector = hooks.open_detector(self.tools)
+            self._detector = hooks.open_detector(self.tools, self._detector_name)
         previewer = (lambda: self._previewer(vae, first, loaded)) if self._previews else None
         progress = Progress(on_step, drawing.calls * len(groups), previewer)
         finished: list[list[Finished]] = [[] for _ in batch]

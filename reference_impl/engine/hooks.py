@@ -70,10 +70,14 @@ def prompt_to_draw(job: Job) -> str:
     return on_plain_ground(job.prompt)
 
 
-def open_detector(tools: Tools) -> Detector | None:
-    """The detector of unsafe pictures that lies on the shelf; None: nobody looks, and the answer says so."""
-    if not tools.shelf.of(Kind.SAFETY):
+def open_detector(tools: Tools, name: str | None = None) -> Detector | None:
+    """The detector of this name, or the first on the shelf; None: nobody looks, and the answer says so.
+
+    Raises:
+        CannotDraw: there is none of this name, or what is there cannot be read.
+    """
+    if name is None and not tools.shelf.of(Kind.SAFETY):
         return None
     from reference_impl.engine import detectors
 
-    return detectors.open_detector(tools)
+    return detectors.open_detector(tools, name)

@@ -21,7 +21,7 @@ from typing import Protocol
 
 from reference_impl.engine.protocol import Engine
 from reference_impl.jobs import Cancelled, CannotDraw, Job, Step
-from reference_impl.shelf import Shelf, ShelfError
+from reference_impl.shelf import Shelf
 from reference_impl.worker.messages import Alive, Cancel, Draw, Drawn, FromChild, Ready, Stepped, ToChild, Unable
 from reference_impl.worker.protocol import Outcome
 
@@ -43,8 +43,9 @@ class EngineOptions:
     aliases: Mapping[str, str]
     device: str
     dtype: str
-    threads: int
+    threads: int | None
     cache_bytes: int
+    batch: int = 1
     nsfw: str | None = None
 
 
@@ -56,7 +57,8 @@ class EngineMaker(Protocol):
 
         Raises:
             ImportError: a library is missing.
-            CannotDraw: the device is not there, or too small.
+            ValueError: there is no such device.
+            CannotDraw: memory is short.
         """
 
 
@@ -71,6 +73,8 @@ def local_engine(shelf: Shelf, options: EngineOptions) -> Engine:
         dtype=options.dtype,
         cache_bytes=options.cache_bytes,
         threads=options.threads,
+        pictures_at_once=options.batch,
+        nsfw=options.nsfw,
     )
 
 
@@ -104,7 +108,7 @@ def main(connection: Connection, maker: str, options: EngineOptions, log_level: 
     child.listen()
     try:
         engine = found_maker(maker)(Shelf(options.models, dict(options.aliases)), options)
-    except (ImportError, AttributeError, ShelfError, CannotDraw) as error:
+    except (ImportError, AttributeError, ValueError, CannotDraw) as error:
         child.say(Unable(reason=_reason(error)))
         return
     child.say(Ready())
