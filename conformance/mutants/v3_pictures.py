@@ -214,6 +214,13 @@ def _blind(
     return Mutant(name=name, breaks=breaks, text=text, request=request, answer=answer)
 
 
+def _is_full(entry: Any) -> bool:
+    if not isinstance(entry, dict) or not isinstance(entry.get("model_name"), str):
+        return False
+    strength = entry.get("strength")
+    return strength == 1 and strength is not True
+
+
 def _one_seed(state: State, request: Request) -> Request:
     body = request.fresh()
     inner = body.get("request") if isinstance(body, dict) else None
@@ -353,7 +360,14 @@ MUTANTS = (
         "DDIM",
         good=lambda name: name in ("Euler a", "Euler", "DDIM", "UniPC", "DPM++ 2M"),
     ),
-    _blind("loras-ignored", "V3-IMAGE-011", "LoRAs change nothing.", "loras", ABSENT),
+    _blind(
+        "loras-ignored",
+        "V3-IMAGE-011",
+        "A LoRA of full strength changes nothing.",
+        "loras",
+        ABSENT,
+        good=lambda loras: isinstance(loras, list) and len(loras) == 1 and _is_full(loras[0]),
+    ),
     _paints(
         "webp-differs", "V3-IMAGE-012", "A webp shows something else than a png.", _inverted, when=_asks_for("webp")
     ),
