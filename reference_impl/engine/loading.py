@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, TypeAlias
 
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny, DiffusionPipeline, UNet2DConditionModel
+from safetensors import SafetensorError
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from reference_impl.engine import hooks
@@ -24,7 +26,17 @@ Vae: TypeAlias = AutoencoderKL | AutoencoderTiny
 TRAINED_WITH = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas")
 """What a sampler must know of the training; everything else in scheduler_config.json is replaced by the request."""
 
-BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
+BROKEN = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    EOFError,
+    SafetensorError,
+    UnpicklingError,
+)
 """What the libraries raise over weights that are damaged, cut off or of another shape."""
 
 

@@ -127,12 +127,12 @@ def fitted(picture: Image.Image, size: tuple[int, int], how: Resize) -> Image.Im
 
 
 def _resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    result = picture.resize(size, Image.Resampling.LANCZOS)
     used = picture.convert("L").histogram()
-    if picture.getextrema() in (((0, 255),) * 3, (0, 255)) and sum(used[1:255]) == 0:
-        # A third keeps lines of one pixel alive when the map shrinks to half.
-        return result.point(lambda value: 255 if value > 85 else 0)
-    return result
+    if sum(used[1:255]) or not used[0] or not used[255]:
+        return picture.resize(size, Image.Resampling.LANCZOS)
+    # What half of a line of one pixel leaves in the mean of the pixels that become one; so lines stay alive.
+    limit = 127 / max(picture.width / size[0], picture.height / size[1], 1.0)
+    return picture.resize(size, Image.Resampling.BOX).point(lambda value: 255 if value > limit else 0)
 
 
 def _border(picture: Image.Image) -> tuple[int, ...] | int:

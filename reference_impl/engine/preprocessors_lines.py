@@ -147,10 +147,10 @@ def scribble(picture: Picture) -> Picture:
 def straight_lines(picture: Picture) -> Picture:
     """Stands in for M-LSD: Canny's edges vote for lines (Hough transform); unbroken runs are drawn, a pixel wide.
 
-    Runs are at least 6 % of the shorter side long; gaps of up to six pixels do not break one.
+    Runs are at least 16 pixels and 6 % of the shorter side long; gaps of up to six pixels do not break one.
     """
     height, width = picture.shape[:2]
-    shortest, places = max(8, round(0.06 * min(height, width))), np.argwhere(edges(picture, 60, 150))[:, ::-1]
+    shortest, places = max(16, round(0.06 * min(height, width))), np.argwhere(edges(picture, 60, 150))[:, ::-1]
     result = Image.new("L", (width, height))
     pen = ImageDraw.Draw(result)
     reach = height + width
@@ -165,7 +165,9 @@ def straight_lines(picture: Picture) -> Picture:
         along = places[near] @ np.array([-normals[1, angle], normals[0, angle]])
         order = np.argsort(along)
         runs = np.split(order, np.flatnonzero(np.diff(along[order]) > 6) + 1)
-        long_ = [run for run in runs if along[run[-1]] - along[run[0]] >= shortest]
+        reaches = [np.abs(places[near[run[-1]]] - places[near[run[0]]]).max() for run in runs]
+        # A run with few points in it is the chord of something round.
+        long_ = [run for run, reach in zip(runs, reaches, strict=True) if shortest <= reach <= 1.1 * len(run)]
         for run in long_:
             first, last = places[near[run[0]]], places[near[run[-1]]]
             pen.line((int(first[0]), int(first[1]), int(last[0]), int(last[1])), fill=255)
