@@ -46,7 +46,7 @@ class PicturesPerMinute:
         if self._allowed is None or operation.pictures_per_minute is None:
             return
         allowed = self._allowed or operation.pictures_per_minute
-        now = self._clock.monotonic_s()
+        now = self._clock.now_ms() / 1000
         window = self._asked.setdefault((account, operation.operation_id), deque())
         while window and window[0][0] <= now - WINDOW_S:
             window.popleft()

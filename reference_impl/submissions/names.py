@@ -59,6 +59,14 @@ class Names:
         """
         return self._find(Kind.LORA, name, field).name
 
+    def tagged_lora(self, name: str) -> str | None:
+        """A LoRA that a tag in a prompt names, by its name on the shelf; None where there is none.
+
+        Either of its names will do in both readings: one page writes tags with `sd_name`, the other asks for the other.
+        """
+        model = self._shelf.find(Kind.LORA, name)
+        return model.name if model else None
+
     def embedding(self, name: str, field: str) -> str:
         """An embedding by its name on the shelf.
 

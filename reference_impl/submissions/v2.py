@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from openapi.document import PictureLimits
+from openapi.problems import show
 from reference_impl.jobs import Control, FileFormat, Guess, Hires, Job, Lora, Mask, MaskStart, PicturePrompt, Refiner
 from reference_impl.jobs import Resize as Fit
 from reference_impl.shelf import Kind
@@ -42,7 +43,7 @@ def read_txt2img(body: Fields, drawn: int, names: Names, limits: PictureLimits) 
         Refused: a model that is not there, or a picture that is none.
     """
     job = Job(**_common(body, drawn, names, limits), hires=_hires(body))
-    return _accepted(job, body)
+    return _accepted(job, body, names)
 
 
 def read_img2img(body: Fields, drawn: int, names: Names, limits: PictureLimits) -> Accepted:
@@ -72,7 +73,7 @@ def read_img2img(body: Fields, drawn: int, names: Names, limits: PictureLimits) 
         source_guidance=number(body, "image_cfg_scale", 0) or None,
     )
     remark = "only the first of init_images is drawn from" if len(sources) > 1 else ""
-    return _accepted(job, body, remark)
+    return _accepted(job, body, names, remark)
 
 
 def _common(body: Fields, drawn: int, names: Names, limits: PictureLimits) -> dict[str, Any]:
@@ -96,7 +97,9 @@ def _common(body: Fields, drawn: int, names: Names, limits: PictureLimits) -> di
         "seed": seed(body, drawn, "seed"),
         "vae": names.vae(body.get("sd_vae"), "sd_vae"),
         "clip_skip": integer_within(body, "clip_skip", 0, 0, _MOST_CLIP_SKIP) or None,
-        "loras": tuple(Lora(name=names.lora(name, "prompt"), strength=weight) for name, weight in tags),
+        "loras": tuple(
+            Lora(name=known, strength=weight) for name, weight in tags if (known := names.tagged_lora(name)) is not None
+        ),
         "embeddings": tuple(words[word] for word in named(words, prompt, negative_prompt)),
         "refiner": _refiner(body.get("sd_refiner", {}), names),
         "restore_faces": body.get("restore_faces", False),
@@ -197,15 +200,20 @@ def _picture_prompt(unit: Fields, field: str, names: Names, limits: PictureLimit
     )
 
 
-def _accepted(job: Job, body: Fields, *remarks: str) -> Accepted:
+def _accepted(job: Job, body: Fields, names: Names, *remarks: str) -> Accepted:
     extra = body.get("extra", {})
     delivery = Delivery(
         link_ttl_s=integer(body, "img_expire_ttl", KEEP_S), nsfw_detection=extra.get("enable_nsfw_detection", False)
     )
     zero = [f"{name} 0 is read as 1" for name in ("batch_size", "n_iter") if body.get(name) == 0]
+    # A prompt is any text, so a tag that says nothing here is no reason to refuse it.
+    _, tags = without_tags(body.get("prompt", ""))
+    unknown = [
+        f"no LoRA has the name {show(name)}, its tag is left out" for name, _ in tags if not names.tagged_lora(name)
+    ]
     return Accepted(
         job=job,
         delivery=delivery,
         echo={"previews": extra.get("enable_progress_info", True)},
-        warning="; ".join(remark for remark in (*remarks, *zero) if remark),
+        warning="; ".join(remark for remark in (*remarks, *zero, *unknown) if remark),
     )

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from openapi.document import PictureLimits
+from openapi.problems import show
 from reference_impl.jobs import Control, FileFormat, Hires, Job, Lora, PicturePrompt, Refiner
 from reference_impl.shelf import Family, Kind, Model
 from reference_impl.submissions.fields import Accepted, Fields, integer, number, seed, whole
@@ -86,7 +87,10 @@ def _common(request: Fields, extra: Fields, checkpoint: Model, drawn: int, names
     prompt, tags = without_tags(request["prompt"])
     negative_prompt = request.get("negative_prompt", "")
     loras = [
-        (entry["model_name"], number(entry, "strength", 1.0), f"request.loras.{place}.model_name")
+        Lora(
+            name=names.lora(entry["model_name"], f"request.loras.{place}.model_name"),
+            strength=number(entry, "strength", 1.0),
+        )
         for place, entry in enumerate(request.get("loras", ()))
         if entry.get("model_name")
     ]
@@ -109,16 +113,22 @@ def _common(request: Fields, extra: Fields, checkpoint: Model, drawn: int, names
         "seed": seed(request, drawn, "request.seed"),
         "vae": names.vae(request.get("sd_vae"), "request.sd_vae"),
         "clip_skip": whole(request, "clip_skip") or None,
-        "loras": tuple(
-            Lora(name=names.lora(name, field), strength=strength)
-            for name, strength, field in (*loras, *((name, weight, "request.prompt") for name, weight in tags))
-        ),
+        "loras": (*loras, *(Lora(name=_tagged(name, names), strength=weight) for name, weight in tags)),
         "embeddings": tuple(
             dict.fromkeys((*embeddings, *(words[word] for word in named(words, prompt, negative_prompt))))
         ),
         "file_format": FileFormat(extra.get("response_image_type", FileFormat.PNG)),
         "nsfw_level": integer(extra, "nsfw_detection_level", 0) if extra.get("enable_nsfw_detection") else None,
     }
+
+
+def _tagged(name: str, names: Names) -> str:
+    """The LoRA of a tag. v3 has no place for a remark, so an unknown one is refused rather than left out in silence."""
+    known = names.tagged_lora(name)
+    if known is None:
+        message = f"no LoRA has the name {show(name)} that a tag in the prompt gives it; GET /v3/model lists them"
+        raise Refused(Fault.MODEL, "request.prompt", message)
+    return known
 
 
 def _hires(hires_fix: Fields) -> Hires | None:
