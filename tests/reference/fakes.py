@@ -262,9 +262,22 @@ def failing_painter(shelf: Shelf, options: EngineOptions) -> Painter:
     return Painter(lambda: 1 // 0)
 
 
+class AcceleratorError(RuntimeError):
+    """Of the same name as torch's."""
+
+
+def poisoned_painter(shelf: Shelf, options: EngineOptions) -> Painter:
+    """Its device is lost for this process."""
+
+    def step() -> None:
+        raise AcceleratorError("an illegal memory access was encountered")
+
+    return Painter(step)
+
+
 def missing_engine(shelf: Shelf, options: EngineOptions) -> Painter:
     """Cannot be made: a library is missing."""
-    raise ImportError("No module named 'torch'", name="torch")
+    raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
 
 def burn(seconds: float) -> None:
