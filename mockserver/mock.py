@@ -85,6 +85,7 @@ class Mock:
         forgotten_worlds: how many worlds went at the bound.
         lives: what happened in worlds that were reset or forgotten, for the tape.
         on_attempt: called after every attempt to deliver a webhook.
+        on_end: called once each when the server begins to end; whoever holds a connection open lets it go then.
         coverage: counts what of the contract is exercised; None: nobody asked for it.
     """
 
@@ -102,6 +103,7 @@ class Mock:
         self.pause = parts.pause
         self.errands = Errands(self._carry_out)
         self.on_attempt: Callable[[World, Delivery, Attempt], None] | None = None
+        self.on_end: set[Callable[[], None]] = set()
         self._sender = parts.sender
         self._courier: Courier | None = None
         self._on_fault: Callable[[World, Fired], None] | None = None
@@ -152,6 +154,11 @@ class Mock:
                 targets, resolver = Targets(self.settings.allow_targets), SystemResolver()
                 self._uploader = self._s3 = S3Uploader(storage, lambda url: targets.resolve(url, resolver))
         return self._uploader
+
+    def begin_end(self) -> None:
+        """The server is told to end; calls in progress get their answers."""
+        for told in list(self.on_end):
+            told()
 
     async def aclose(self) -> None:
         """Ends what is under way outside; for the end of the server."""

@@ -122,11 +122,13 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends; calls in progress get a moment, then their connections are cut."""
         cut = asyncio.get_running_loop().call_later(SHUTDOWN_S, self._hang_up)
+        mock: Mock | None = getattr(self._app.state, "mock", None)  # nothing is under way outside before it is built
+        if mock is not None:
+            mock.begin_end()
         try:
             await super().shutdown(sockets)
         finally:
             cut.cancel()
-        mock: Mock | None = getattr(self._app.state, "mock", None)  # nothing is under way outside before it is built
         if mock is not None:
             await mock.aclose()
 

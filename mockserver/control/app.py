@@ -10,15 +10,14 @@ from typing import Any
 import jsonschema_rs
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from mockserver import __version__
-from mockserver.access import read_credential
+from mockserver.control.access import WORLD, world_of
 from mockserver.control.problem import MEDIA_TYPE, ControlError
 from mockserver.control.resource import Call, Resource, Schema
-from mockserver.core.errors import Refusal
 from mockserver.logs import log
 from mockserver.mock import Mock
 
@@ -28,6 +27,12 @@ MAX_DETAIL = 1000
 """Characters of what a schema has to say of a value."""
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
+
+_SECURITY: Mapping[str, list[dict[str, list[str]]]] = {
+    "required": [{"key": []}, {"world": []}],
+    "optional": [{"key": []}, {"world": []}, {}],
+    "none": [{}],
+}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -58,6 +63,8 @@ def control_router(mock: Mock, resources: Sequence[Resource]) -> Router:
         return Response(document, media_type="application/json")
 
     async def unknown(request: Request) -> Response:
+        if request.url.path == PREFIX:  # the page's own links are relative to the folder
+            return RedirectResponse(f"{PREFIX}/", 308)
         return ControlError(
             404,
             "no-such-resource",
@@ -77,9 +84,10 @@ def openapi_document(resources: Sequence[Resource]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for resource in resources:
         done: dict[str, Any] = {"description": "Done."}
-        if resource.answer is not None:
-            done["content"] = {"application/json": {"schema": resource.answer}}
-            done["content"].update({media: {"schema": {"type": "string"}} for media in resource.also})
+        content: dict[str, Any] = {} if resource.answer is None else {"application/json": {"schema": resource.answer}}
+        content.update({media: {"schema": {"type": "string"}} for media in resource.also})
+        if content:
+            done["content"] = content
         operation: dict[str, Any] = {
             "operationId": resource.operation_id,
             "summary": resource.summary,
@@ -99,7 +107,7 @@ def openapi_document(resources: Sequence[Resource]) -> dict[str, Any]:
             media = "application/octet-stream" if resource.binary else "application/json"
             needed = resource.binary or "required" in resource.body
             operation["requestBody"] = {"content": {media: {"schema": resource.body}}, "required": needed}
-        operation["security"] = {"required": [{"key": []}], "optional": [{"key": []}, {}], "none": [{}]}[resource.key]
+        operation["security"] = _SECURITY[resource.key]
         paths.setdefault(PREFIX + resource.path, {})[resource.method.lower()] = operation
     problem = {
         "type": "object",
@@ -122,7 +130,16 @@ def openapi_document(resources: Sequence[Resource]) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "world": {
+                    "type": "apiKey",
+                    "in": "query",
+                    "name": WORLD,
+                    "description": "The id of a world that is there, in place of its key; for the inspector, from the "
+                    "server's own page or no page at all.",
+                },
+            },
             "responses": {
                 "Problem": {
                     "description": "The call cannot be done; `detail` says why and what to try.",
@@ -173,22 +190,7 @@ def _wrong_method(request: Request, methods: Mapping[str, Resource]) -> Response
 async def _read_call(
     request: Request, mock: Mock, resource: Resource, validator: jsonschema_rs.Validator | None
 ) -> Call:
-    world = None
-    if resource.key != "none":
-        authorization = request.headers.get("authorization")
-        if authorization is not None or resource.key == "required":
-            try:
-                credential = read_credential(
-                    authorization.encode("latin-1") if authorization is not None else None,
-                    None,
-                    version="",
-                    strict=False,
-                    keys=mock.settings.keys,
-                    magic=mock.settings.magic,
-                )
-            except Refusal as refusal:
-                raise ControlError(403, "key", refusal.message) from None
-            world = mock.world(credential.key)
+    world = None if resource.key == "none" else world_of(request, mock, required=resource.key == "required")
     raw = await _read_body(request) if resource.body is not None else b""
     body: Any = {}
     if raw and not resource.binary:
@@ -205,7 +207,7 @@ async def _read_call(
         mock=mock,
         world=world,
         path=request.path_params,
-        query=_read_query(request, resource.query),
+        query=_read_query(request, resource),
         body=body,
         raw=raw,
         headers=dict(request.scope["headers"]),
@@ -244,9 +246,12 @@ async def _read_body(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-def _read_query(request: Request, schemas: Mapping[str, Schema]) -> dict[str, Any]:
+def _read_query(request: Request, resource: Resource) -> dict[str, Any]:
     values: dict[str, Any] = {}
+    schemas = resource.query
     for name, text in request.query_params.items():
+        if name == WORLD and resource.key != "none":
+            continue
         schema = schemas.get(name)
         if schema is None:
             known = ", ".join(schemas) or "none"

@@ -6,9 +6,10 @@ from typing import Any
 
 from mockserver.control.problem import ControlError
 from mockserver.control.resource import Call, Resource, Schema, closed
+from mockserver.faults.effects import EFFECTS, effects_at
 from mockserver.faults.options import PlanError
 from mockserver.faults.plan import Armed
-from mockserver.faults.points import ANSWERS
+from mockserver.faults.points import ANSWERS, Point
 from mockserver.faults.rules import MAX_RULES, Rule, read_rule, read_rules, rule_schema
 from mockserver.faults.tape import FORMAT, tape
 
@@ -113,6 +114,28 @@ def _get(call: Call) -> dict[str, Any]:
     }
 
 
+def _effects(call: Call) -> dict[str, Any]:
+    del call
+    return {
+        "points": [
+            {
+                "point": point.value,
+                "about": point.about,
+                "effects": [
+                    {
+                        "effect": kind.value,
+                        "what": EFFECTS[kind].what,
+                        "main": EFFECTS[kind].main,
+                        "options": {name: dict(option.schema) for name, option in EFFECTS[kind].options.items()},
+                    }
+                    for kind in effects_at(point)
+                ],
+            }
+            for point in Point
+        ]
+    }
+
+
 def _arm(call: Call) -> dict[str, Any]:
     world, body = call.own, call.body
     several = "faults" in body or "max_in_a_row" in body
@@ -197,6 +220,14 @@ FAULT_RESOURCES: tuple[Resource, ...] = (
             "armed",
             "notes",
         ),
+    ),
+    Resource(
+        method="GET",
+        path="/faults/effects",
+        operation_id="listEffects",
+        summary="Every point, and what can be made to happen there.",
+        handler=_effects,
+        key="none",
     ),
     Resource(
         method="DELETE",

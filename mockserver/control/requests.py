@@ -13,6 +13,7 @@ import orjson
 from mockserver.control.problem import ControlError
 from mockserver.control.resource import Call, Resource, Schema, closed
 from mockserver.core.journal import BODY_BYTES, Entry, Journal
+from mockserver.watch.about import task_of
 from mockserver.watch.near import MAX_DIFFERENCES, Comparison, NearMiss, compare, nearest_operation
 from mockserver.watch.patterns import BadPattern, Pattern
 
@@ -66,9 +67,26 @@ _ENTRY: Schema = {
         "answer": {"description": "JSON where it is, else text; null: none."},
         "answer_bytes": {"type": "integer", "minimum": 0},
         "findings": {"type": "integer", "minimum": 0},
+        "told": {
+            "type": "array",
+            "description": "The first of them.",
+            "items": closed(
+                {
+                    "code": {"type": "string"},
+                    "where": {"type": "string"},
+                    "message": {"type": "string"},
+                    "because": {"type": "array", "items": {"type": "string"}},
+                },
+                "code",
+                "where",
+                "message",
+                "because",
+            ),
+        },
+        "task_id": {"type": ["string", "null"], "description": "The task that it made, asked for or downloaded."},
         "fault": {"type": ["string", "null"], "description": "What a fault plan did to the call; null: nothing."},
     },
-    "required": ["number", "at_ms", "method", "path", "query", "operation_id", "status", "headers", "request"],
+    "required": ["number", "at_ms", "method", "path", "query", "operation_id", "status", "headers"],
 }
 _TOTAL: Schema = {"type": "integer", "minimum": 0}
 _ENTRIES = closed({"requests": {"type": "array", "items": _ENTRY}, "total": _TOTAL}, "requests", "total")
@@ -149,6 +167,15 @@ _HAR = closed(
 def describe_entry(entry: Entry) -> dict[str, Any]:
     """A journal entry as JSON; bodies are JSON where they are, else text."""
     return {
+        **describe_head(entry),
+        "request": _body(entry.request, entry.request_bytes),
+        "answer": _body(entry.answer, entry.answer_bytes),
+    }
+
+
+def describe_head(entry: Entry) -> dict[str, Any]:
+    """A journal entry without its bodies."""
+    return {
         "number": entry.number,
         "at_ms": entry.at_ms,
         "method": entry.method,
@@ -157,11 +184,19 @@ def describe_entry(entry: Entry) -> dict[str, Any]:
         "operation_id": entry.operation_id or None,
         "status": entry.status,
         "headers": {name.decode("latin-1"): value.decode("latin-1") for name, value in entry.headers},
-        "request": _body(entry.request, entry.request_bytes),
         "request_bytes": entry.request_bytes,
-        "answer": _body(entry.answer, entry.answer_bytes),
         "answer_bytes": entry.answer_bytes,
         "findings": entry.findings,
+        "told": [
+            {
+                "code": finding.code.value,
+                "where": finding.where,
+                "message": finding.message,
+                "because": list(finding.because),
+            }
+            for finding in entry.told
+        ],
+        "task_id": task_of(entry),
         "fault": entry.fault or None,
     }
 
@@ -217,7 +252,21 @@ def _near(miss: NearMiss) -> dict[str, Any]:
 
 
 def _list(call: Call) -> dict[str, Any]:
-    return _listed(call, _filtered(call))
+    found = _filtered(call)
+    if not call.query.get("brief", False):
+        return _listed(call, found)
+    limit = call.query.get("limit", MAX_LISTED)
+    return {"requests": [describe_head(entry) for entry in found[-limit:]], "total": len(found)}
+
+
+def _get(call: Call) -> dict[str, Any]:
+    wanted = call.path["number"]
+    found = next((entry for entry in _journal(call) if str(entry.number) == wanted), None)
+    if found is None:
+        raise ControlError(
+            404, "no-such-request", f"no request {wanted[:20]!r} in the journal; GET /__mock/requests has those kept"
+        )
+    return describe_entry(found)
 
 
 def _count(call: Call) -> dict[str, Any]:
@@ -323,7 +372,7 @@ REQUEST_RESOURCES: tuple[Resource, ...] = (
         summary="The journal, oldest first; without a key, the calls that carried no acceptable one.",
         handler=_list,
         key="optional",
-        query={**_FILTERS, "limit": _LIMIT},
+        query={**_FILTERS, "limit": _LIMIT, "brief": {"type": "boolean", "description": "Without the bodies."}},
         answer=_ENTRIES,
     ),
     Resource(
@@ -403,6 +452,15 @@ REQUEST_RESOURCES: tuple[Resource, ...] = (
         handler=_har,
         key="optional",
         answer=_HAR,
+    ),
+    Resource(
+        method="GET",
+        path="/requests/{number}",
+        operation_id="getRequest",
+        summary="One call with its bodies.",
+        handler=_get,
+        key="optional",
+        answer=_ENTRY,
     ),
     Resource(
         method="DELETE",

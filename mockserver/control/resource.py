@@ -69,7 +69,7 @@ class Resource:
         body: schema of a JSON body; None: no body is read.
         binary: the body is a file, not JSON.
         checked: the body is held against its schema first; else the handler reads any object, and says more.
-        answer: schema of the answer; None: it has no body, and any status.
+        answer: schema of the answer; None: it has no JSON body, and any status.
         also: media types of the answers that are not JSON.
     """
 

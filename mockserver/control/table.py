@@ -7,10 +7,12 @@ from mockserver.control.coverage import COVERAGE_RESOURCES
 from mockserver.control.faults import FAULT_RESOURCES
 from mockserver.control.findings import FINDING_RESOURCES
 from mockserver.control.ledger import LEDGER_RESOURCES
+from mockserver.control.page import PAGE_RESOURCES
 from mockserver.control.requests import REQUEST_RESOURCES
 from mockserver.control.resource import Resource
 from mockserver.control.scenarios import SCENARIO_RESOURCES
 from mockserver.control.server import SERVER_RESOURCES
+from mockserver.control.stream import STREAM_RESOURCES
 from mockserver.control.tasks import TASK_RESOURCES
 from mockserver.control.webhooks import WEBHOOK_RESOURCES
 from mockserver.control.worlds import WORLD_RESOURCES
@@ -27,4 +29,6 @@ RESOURCES: tuple[Resource, ...] = (
     *REQUEST_RESOURCES,
     *FINDING_RESOURCES,
     *COVERAGE_RESOURCES,
+    *STREAM_RESOURCES,
+    *PAGE_RESOURCES,
 )

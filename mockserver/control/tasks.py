@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.responses import Response
+
 from mockserver.control.problem import ControlError
 from mockserver.control.resource import Call, Resource, closed
+from mockserver.core.course import NEVER_MS, Course
 from mockserver.core.task import Status, Task
 from mockserver.submitting import recipe_of
+from mockserver.watch.about import prompt_of
+from mockserver.world import World
 
 MAX_LISTED = 1000
+"""Unless `limit` says otherwise."""
+MOST_LISTED = 10_000
 
 
 def describe_task(task: Task, now_ms: int) -> dict[str, Any]:
@@ -31,12 +38,56 @@ def describe_task(task: Task, now_ms: int) -> dict[str, Any]:
     }
 
 
+def describe_listed(task: Task, world: World, now_ms: int) -> dict[str, Any]:
+    """The same with what a list of many shows of each."""
+    course = task.course
+    return {
+        **describe_task(task, now_ms),
+        "number": task.number,
+        "prompt": prompt_of(task, world),
+        "micro_usd": task.price_micro_usd,
+        "polled_ms": task.polled_ms if task.polls else None,
+        "downloads": task.fetched,
+        "webhook": task.delivery.webhook_url is not None,
+        "course": None if course is None else _describe_course(task, course),
+    }
+
+
+def _describe_course(task: Task, course: Course) -> dict[str, Any]:
+    return {
+        "stuck": task.finished_ms >= NEVER_MS,
+        "held": course.held,
+        "vanish_ms": course.vanish_ms,
+        "back_ms": course.back_ms,
+        "again_ms": course.again_ms if course.back_ms is not None else None,
+    }
+
+
 def _list(call: Call) -> dict[str, Any]:
     world, wanted = call.own, call.query.get("status")
     now_ms = world.clock.now_ms()
-    found = [task for task in world.tasks if wanted is None or task.status_at(now_ms) == wanted]
+    since_ms = call.query.get("since_ms")
+    found = [
+        task
+        for task in world.tasks
+        if (wanted is None or task.status_at(now_ms) == wanted)
+        and (since_ms is None or _changed_since(task, since_ms, now_ms))
+    ]
     limit = call.query.get("limit", MAX_LISTED)
-    return {"tasks": [describe_task(task, now_ms) for task in found[-limit:]], "total": len(found)}
+    return {
+        "tasks": [describe_listed(task, world, now_ms) for task in found[-limit:]],
+        "total": len(found),
+        "now_ms": now_ms,
+    }
+
+
+def _changed_since(task: Task, since_ms: int, now_ms: int) -> bool:
+    """Whether a task was submitted, polled or ended since an instant; its plan says the rest beforehand."""
+    return (
+        max(task.submitted_ms, task.polled_ms) >= since_ms
+        or since_ms <= task.finished_ms <= now_ms
+        or (task.course is not None and task.course.held)
+    )
 
 
 def _get(call: Call) -> dict[str, Any]:
@@ -47,6 +98,24 @@ def _get(call: Call) -> dict[str, Any]:
         **describe_task(task, now_ms),
         "timeline": [{"at_ms": at_ms, "event": event, "happened": now_ms >= at_ms} for at_ms, event in timeline],
     }
+
+
+def _story(call: Call) -> dict[str, Any]:
+    from mockserver.inspector.story import story  # only who looks at a task needs it
+
+    world, task = call.own, _task(call)
+    return {"task": describe_listed(task, world, world.clock.now_ms()), **story(call.mock, world, task)}
+
+
+async def _picture(call: Call) -> Response:
+    from mockserver.inspector.gallery import NoPicture, picture
+
+    text = call.path["index"]
+    try:
+        data, media_type = await picture(call.mock, call.own, _task(call), int(text) if text.isdecimal() else -1)
+    except NoPicture as error:
+        raise ControlError(404, "no-such-picture", str(error)) from None
+    return Response(data, media_type=media_type, headers={"Cache-Control": "no-store"})
 
 
 def _end(call: Call) -> dict[str, Any]:
@@ -94,7 +163,8 @@ TASK_RESOURCES: tuple[Resource, ...] = (
         handler=_list,
         query={
             "status": {"type": "string", "enum": [status.value for status in Status]},
-            "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LISTED},
+            "limit": {"type": "integer", "minimum": 1, "maximum": MOST_LISTED},
+            "since_ms": {"type": "integer", "description": "Submitted, polled or ended at this instant or later."},
         },
     ),
     Resource(
@@ -103,6 +173,22 @@ TASK_RESOURCES: tuple[Resource, ...] = (
         operation_id="getTask",
         summary="A task with its time line.",
         handler=_get,
+    ),
+    Resource(
+        method="GET",
+        path="/tasks/{task_id}/story",
+        operation_id="getStory",
+        summary="Everything that happened to a task, in order: calls, plan, downloads, webhooks, money, findings.",
+        handler=_story,
+    ),
+    Resource(
+        method="GET",
+        path="/tasks/{task_id}/pictures/{index}",
+        operation_id="getPicture",
+        summary="A picture of an ended task, counted from 0, without a download: nothing is counted or judged.",
+        handler=_picture,
+        answer=None,
+        also=("image/png", "image/jpeg", "image/webp"),
     ),
     Resource(
         method="POST",

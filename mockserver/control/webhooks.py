@@ -65,6 +65,11 @@ _DELIVERY_FIELDS: dict[str, Schema] = {
     "next_attempt_ms": {"type": ["integer", "null"]},
     "attempts": _COUNT,
     "last": {"type": ["string", "null"], "description": "What came of the last attempt."},
+    "attempted": {
+        "type": "array",
+        "description": "The attempts in short, the oldest first.",
+        "items": closed({"at_ms": {"type": "integer"}, "ok": {"type": "boolean"}}, "at_ms", "ok"),
+    },
 }
 _DELIVERY = closed(_DELIVERY_FIELDS, *_DELIVERY_FIELDS)
 _WHOLE_FIELDS: dict[str, Schema] = {

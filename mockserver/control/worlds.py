@@ -78,6 +78,13 @@ def _list(call: Call) -> dict[str, Any]:
     }
 
 
+def _of_task(call: Call) -> dict[str, Any]:
+    world = call.mock.owner(call.path["task_id"])
+    if world is None:
+        raise ControlError(404, "no-such-task", f"no world has a task {call.path['task_id'][:64]!r}")
+    return describe(world)
+
+
 def _current(call: Call) -> dict[str, Any]:
     return describe(call.own)
 
@@ -136,6 +143,14 @@ WORLD_RESOURCES: tuple[Resource, ...] = (
         operation_id="getWorld",
         summary="The world of the key.",
         handler=_current,
+    ),
+    Resource(
+        method="GET",
+        path="/worlds/of/{task_id}",
+        operation_id="getWorldOfTask",
+        summary="The world that a task belongs to.",
+        handler=_of_task,
+        key="none",
     ),
     Resource(
         method="PATCH",

@@ -29,6 +29,7 @@ def describe_delivery(delivery: Delivery) -> dict[str, Any]:
         "next_attempt_ms": delivery.due_ms,
         "attempts": delivery.made,
         "last": None if last is None else last.verdict,
+        "attempted": [{"at_ms": attempt.at_ms, "ok": attempt.ok} for attempt in delivery.attempts],
     }
 
 

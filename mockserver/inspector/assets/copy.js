@@ -1,0 +1,92 @@
+// A task as a command for the shell and as a test: what was sent, to be sent again.
+
+const KEY = '$NOVITA_API_KEY';
+
+/** Text as one word for a POSIX shell. */
+export const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** The submit of a task as a curl line; the key comes from the environment. */
+export function asCurl(request, origin) {
+  return [
+    `curl -sS ${quoted(origin + request.path)}`,
+    `  -H "Authorization: Bearer ${KEY}"`,
+    "  -H 'Content-Type: application/json'",
+    `  -d ${quoted(typeof request.body === 'string' ? request.body : JSON.stringify(request.body))}`,
+  ].join(' \\\n');
+}
+
+/** A JSON value as a Python expression. */
+export function asPython(value, indent = 0) {
+  const pad = ' '.repeat(indent + 4);
+  if (value === null) return 'None';
+  if (value === true) return 'True';
+  if (value === false) return 'False';
+  if (typeof value === 'string') return pythonText(value);
+  if (typeof value === 'number') return String(value);
+  const entries = Array.isArray(value)
+    ? value.map((one) => asPython(one, indent + 4))
+    : Object.entries(value).map(([name, one]) => `${pythonText(name)}: ${asPython(one, indent + 4)}`);
+  const [open, close] = Array.isArray(value) ? '[]' : '{}';
+  if (!entries.length) return open + close;
+  return `${open}\n${entries.map((entry) => `${pad}${entry},\n`).join('')}${' '.repeat(indent)}${close}`;
+}
+
+function pythonText(text) {
+  // JSON's escapes are Python's too, but for characters beyond the first plane, which JSON.stringify leaves as they are.
+  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029\ud800-\udfff]/gu, (one) => `\\U${one.codePointAt(0).toString(16).padStart(8, '0')}`);
+}
+
+/** A test that submits the same, under the same faults, and follows the task to its end. */
+export function asPytest(story) {
+  const { request, task, faults } = story;
+  const v2 = request.path.startsWith('/v2/');
+  const arms = faults.map((rule) => {
+    const { point, effect, ...when } = rule;
+    const options = Object.entries(when).map(([name, value]) => `, ${name}=${asPython(value, 4)}`);
+    return `    novita_world.faults.arm(${asPython(point)}, ${asPython(effect, 4)}${options.join('')})`;
+  });
+  const poll = v2
+    ? [
+        '        answer = client.get("/v2/progress", params={"task_id": task_id}).json()["data"]',
+        '        if answer["status"] in (2, 3, 4):',
+        '            break',
+        `    assert answer["status"] == ${task.status === 'TASK_STATUS_FAILED' ? 3 : 2}`,
+      ]
+    : [
+        '        answer = client.get("/v3/async/task-result", params={"task_id": task_id}).json()["task"]',
+        '        if answer["status"] in ("TASK_STATUS_SUCCEED", "TASK_STATUS_FAILED"):',
+        '            break',
+        `    assert answer["status"] == "${task.status === 'TASK_STATUS_FAILED' ? 'TASK_STATUS_FAILED' : 'TASK_STATUS_SUCCEED'}"`,
+      ];
+  return [
+    'import httpx',
+    '',
+    '',
+    `def test_task_${task.task_id.slice(0, 8)}(novita_world):`,
+    ...arms,
+    '    headers = {"Authorization": f"Bearer {novita_world.key}"}',
+    '    client = httpx.Client(base_url=novita_world.url, headers=headers, trust_env=False)',
+    `    body = ${asPython(request.body, 4)}`,
+    `    submitted = client.post("${request.path}", json=body).json()`,
+    `    task_id = submitted${v2 ? '["data"]' : ''}["task_id"]`,
+    '    for _ in range(20):  # the clock of `novita_world` moves with each poll',
+    ...poll,
+    '',
+  ].join('\n');
+}
+
+/** Puts text on the clipboard, also where a page without TLS may not use the clipboard's own interface. */
+export async function toClipboard(text) {
+  if (navigator.clipboard && window.isSecureContext) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const area = document.createElement('textarea');
+  area.value = text;
+  area.className = 'off-screen';
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand('copy');
+  area.remove();
+  if (!done) throw new Error('the browser does not let the page copy');
+}

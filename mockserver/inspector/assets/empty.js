@@ -1,0 +1,40 @@
+// What a newcomer sees: nothing has happened yet, and what to send.
+
+import { asCurl } from './copy.js';
+import { button, code, fill, h } from './dom.js';
+
+const SAMPLE = {
+  path: '/v3/async/txt2img',
+  body: {
+    request: {
+      model_name: 'dreamshaper_8_93211.safetensors',
+      prompt: 'a lighthouse at dawn',
+      width: 512,
+      height: 512,
+      image_num: 1,
+      steps: 20,
+      seed: 42,
+      guidance_scale: 7.5,
+      sampler_name: 'Euler a',
+    },
+  },
+};
+
+/** Shows the first steps, or hides them. */
+export function drawEmpty(box, shown, page, { worlds }) {
+  const was = box.hidden;
+  box.hidden = !shown;
+  if (!shown || (!was && box.childElementCount)) return;
+  const line = asCurl(SAMPLE, location.origin).replace('$NOVITA_API_KEY', 'sk-any');
+  const follow = `curl -sS '${location.origin}/v3/async/task-result?task_id=TASK' -H 'Authorization: Bearer sk-any'`;
+  fill(
+    box,
+    h('h2', { text: worlds ? 'Nothing has happened in this world' : 'Nothing has happened yet' }),
+    h('p', {}, 'Point your client at ', h('code', { text: location.origin }), ' with any API key, or send this from a terminal:'),
+    code(line, 'A first call'),
+    h('div', { class: 'buttons' }, button('Copy', () => page.copy('The line', line), { class: 'primary' })),
+    h('p', {}, 'The answer names a task. Ask for it until it has ended, and watch it here:'),
+    code(follow, 'A poll'),
+    h('p', { class: 'sub' }, 'Each API key is a world of its own, with its own clock, tasks and faults. Clients of the vendor read ', h('code', { text: 'NOVITA_API_KEY' }), ' and ', h('code', { text: 'NOVITA_API_URI' }), '.'),
+  );
+}
