@@ -34,9 +34,11 @@ EXIT_CANNOT_START = 3
 
 ELSEWHERE = {
     "coverage": "mockserver.coverage_commands",
+    "explain": "mockserver.explain_command",
     "run": "mockserver.run_commands",
     "scenario": "mockserver.scenario_commands",
     "spec": "mockserver.spec_commands",
+    "sweep": "mockserver.sweep_commands",
     "webhook": "mockserver.webhook_commands",
 }
 """Commands by name, and the module that has each; imported when it is called."""

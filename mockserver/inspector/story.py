@@ -191,8 +191,10 @@ def _planned(task: Task, now_ms: int) -> Iterator[Step]:
         yield step
     course = task.course
     if task.finished_ms >= NEVER_MS:
-        at_ms = task.started_ms if task.started_ms < NEVER_MS else task.submitted_ms
-        yield Step(at_ms=at_ms, kind=StepKind.PLAN, title="goes no further, ever", tone=Tone.BAD)
+        at_ms = _stuck_ms(task)
+        yield Step(
+            at_ms=at_ms, kind=StepKind.PLAN, title="goes no further, ever", tone=Tone.BAD, happened=now_ms >= at_ms
+        )
     if course is not None and course.held and now_ms >= task.finished_ms:
         detail = "the pictures are being put into the caller's bucket"
         yield Step(at_ms=task.finished_ms, kind=StepKind.PLAN, title="waits for its upload", detail=detail)
@@ -205,6 +207,16 @@ def _planned(task: Task, now_ms: int) -> Iterator[Step]:
             tone=Tone.BAD,
             happened=now_ms >= course.vanish_ms,
         )
+
+
+def _stuck_ms(task: Task) -> int:
+    """When a task that never ends stops."""
+    if task.started_ms >= NEVER_MS:
+        return task.submitted_ms
+    course = task.course
+    if course is None or course.stuck_at is None:
+        return task.started_ms
+    return task.started_ms + round(course.stuck_at * max(0, course.planned_ms - task.started_ms))
 
 
 def _faults(world: World, task: Task) -> Iterator[Step]:

@@ -1,0 +1,79 @@
+"""`novita-mock explain TASK`: the story of a task of a running server, in the terminal.
+
+Exit codes: 0 told, 2 usage, 3 no such task, or no server that could tell.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from mockserver.settings import DEFAULT_PORT
+
+EXIT_UNKNOWN = 3
+TIMEOUT_S = 30.0
+
+
+class NotTold(click.ClickException):
+    """There is no story to tell; the message says why and what to try."""
+
+    exit_code = EXIT_UNKNOWN
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("task")
+@click.option(
+    "--url",
+    envvar="NOVITA_API_URI",
+    default=f"http://127.0.0.1:{DEFAULT_PORT}",
+    show_default=True,
+    show_envvar=True,
+    metavar="URL",
+    help="Where the mock runs.",
+)
+@click.option(
+    "--key",
+    metavar="KEY",
+    help="Key of the task's world; only a server that was started with --key, or is called by a public name, asks.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def explain(task: str, url: str, key: str | None, *, as_json: bool) -> None:
+    """Tell everything that happened to TASK, an id that a submit answered, in order.
+
+    The times are those since the submit, by the world's clock. `+` went well, `!` did not, `.` is planned.
+    """
+    from mockserver.inspector.telling import told
+
+    story = _story(task, url.rstrip("/"), key)
+    click.echo(json.dumps(story, indent=2, ensure_ascii=False) if as_json else told(story))
+
+
+def _story(task: str, url: str, key: str | None) -> dict[str, Any]:
+    path = f"/__mock/tasks/{quote(task, safe='')}/story"
+    if key is not None:
+        return _asked(url, path, {"Authorization": f"Bearer {key}"})
+    world = _asked(url, f"/__mock/worlds/of/{quote(task, safe='')}", {})
+    return _asked(url, f"{path}?world={world['id']}", {})
+
+
+def _asked(url: str, path: str, headers: dict[str, str]) -> dict[str, Any]:
+    import httpx  # only where a server is asked
+
+    try:
+        # Not through a proxy of the environment: the mock is on this machine or beside it.
+        answer = httpx.get(url + path, headers=headers, timeout=TIMEOUT_S, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        raise NotTold(f"{url}: no answer ({error}); is a novita-mock running there? --url names another") from None
+    try:
+        told = answer.json()
+    except ValueError:
+        told = None
+    if answer.status_code == 200 and isinstance(told, dict):
+        return told
+    if isinstance(told, dict) and isinstance(told.get("detail"), str):
+        hint = "; --key gives the key of its world" if answer.status_code == 403 else ""
+        raise NotTold(f"{told['detail']}{hint}")
+    raise NotTold(f"{url}: status {answer.status_code}; expected the address of a novita-mock")
