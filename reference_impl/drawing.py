@@ -106,7 +106,10 @@ class Desk:
                 await self._draw(batch)
         except WorkerLost as error:
             log.warning("batch.lost", extra={"device": self.worker.name, "reason": str(error)})
-            await self._give_back(task_ids, counts=error.begun)
+            spent = [one.task for one in claimed if error.begun and one.task.attempts >= ATTEMPTS]
+            for task in spent:
+                await self._fail(task, f"{GIVEN_UP} ({error})")
+            await self._give_back([one for one in task_ids if one in self.held], counts=error.begun)
         except Exception:
             await self._give_back(task_ids, counts=True)
             raise
@@ -116,9 +119,7 @@ class Desk:
         """The job of a task; a task that cannot have one has ended then."""
         task = claimed.task
         if task.attempts > ATTEMPTS:
-            await self._fail(
-                task, f"given up: work on it was begun {ATTEMPTS} times, and each time its worker was lost"
-            )
+            await self._fail(task, GIVEN_UP)
             return None
         try:
             return await asyncio.to_thread(self._tools.job_of, task.operation_id, claimed.body, task.seed)

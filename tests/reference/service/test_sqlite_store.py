@@ -1,0 +1,270 @@
+"""The store keeps what it was told, hands out each task once, and takes back what was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reference_impl.jobs import FileFormat, Nsfw
+from reference_impl.store.protocol import Ending, Owed, QueueFull, StoreError
+from reference_impl.store.sqlite import SqliteStore, check
+from reference_impl.tasks import Bucket, Delivery, Picture, Status, Task, Webhook
+
+NOW = 1_700_000_000_000
+HOOK = Delivery(webhook=Webhook(url="http://127.0.0.1:1/hook"))
+PICTURE = Picture(
+    name=f"{'0' * 32}.png",
+    file_format=FileFormat.PNG,
+    seed=2**64 + 1,
+    width=64,
+    height=32,
+    nsfw=Nsfw(valid=True, confidence=12.5),
+    url="https://pictures.s3.eu-west-1.amazonaws.com/a.png",
+)
+DONE = Ending(status=Status.SUCCEED, ended_ms=NOW + 5, pictures=(PICTURE,))
+
+
+def task(name: str, **changes: object) -> Task:
+    """A small task."""
+    plain = Task(
+        task_id=name,
+        owner="o",
+        operation_id="createTxt2imgTask",
+        seed=2**64,
+        delivery=Delivery(),
+        echo={"seeds": [2**64], "model": "shapes"},
+        count=1,
+        work=2.0,
+        submitted_ms=NOW,
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]  # the tests' own words for its fields
+
+
+def run(folder: Path, act: Callable[[SqliteStore], Awaitable[None]]) -> None:
+    """Do something with an open store."""
+
+    async def whole() -> None:
+        store = SqliteStore(folder / "tasks.sqlite")
+        await store.open(NOW)
+        try:
+            await act(store)
+        finally:
+            await store.close()
+
+    asyncio.run(whole())
+
+
+async def claimed(store: SqliteStore, holder: str = "here", pictures: int = 1, now_ms: int = NOW) -> list[str]:
+    """The ids of what is handed out."""
+    found = await store.claim(holder, now_ms=now_ms, lease_ms=1000, pictures=pictures)
+    return [one.task.task_id for one in found]
+
+
+async def owed_at(store: SqliteStore, now_ms: int, besides: tuple[str, ...] = ()) -> list[Owed]:
+    """The events that are due at an instant."""
+    return await store.take_owed(now_ms=now_ms, lease_ms=1000, most=10, besides=besides)
+
+
+def test_a_task_is_read_as_it_was_added(tmp_path: Path) -> None:
+    whole = Delivery(
+        webhook=Webhook(url="http://example.test/hook"),
+        bucket=Bucket(region="eu-west-1", bucket="pictures", path="/a", directly=True),
+        link_ttl_s=60,
+        nsfw_detection=True,
+    )
+
+    async def act(store: SqliteStore) -> None:
+        await store.add(task("a", delivery=whole, group="g"), b"body", room=9)
+        assert await store.read("a") == task("a", delivery=whole, group="g")
+        assert await store.read("b") is None
+
+    run(tmp_path, act)
+
+
+def test_tasks_are_handed_out_once_and_in_order(tmp_path: Path) -> None:
+    async def act(store: SqliteStore) -> None:
+        for name in "abc":
+            await store.add(task(name), name.encode(), room=9)
+        (first,) = await store.claim("here", now_ms=NOW + 1, lease_ms=1000, pictures=1)
+        assert (first.task.task_id, first.body) == ("a", b"a")
+        assert (first.task.status, first.task.started_ms, first.task.attempts) == (Status.PROCESSING, NOW + 1, 1)
+        assert await claimed(store, "there") == ["b"]
+        assert await claimed(store) == ["c"]
+        assert await claimed(store) == []
+
+    run(tmp_path, act)
+
+
+def test_tasks_of_one_group_come_together_within_the_room(tmp_path: Path) -> None:
+    async def act(store: SqliteStore) -> None:
+        for name, group in (("a", "g"), ("b", None), ("c", "g"), ("d", "h"), ("e", "g"), ("f", "g")):
+            await store.add(task(name, group=group, count=2), b"", room=99)
+        assert await claimed(store, pictures=6) == ["a", "c", "e"]
+        assert await claimed(store, pictures=6) == ["b"]
+
+    run(tmp_path, act)
+
+
+def test_what_was_begun_before_is_handed_out_alone(tmp_path: Path) -> None:
+    async def act(store: SqliteStore) -> None:
+        for name in "abc":
+            await store.add(task(name, group="g"), b"", room=9)
+        assert await claimed(store, pictures=2) == ["a", "b"]
+        await store.give_back("here", ["a", "b"], counts=True)
+        assert await claimed(store, pictures=8) == ["a"]
+        assert await claimed(store, pictures=8) == ["b"]
+        assert await claimed(store, pictures=8) == ["c"]
+
+    run(tmp_path, act)
+
+
+def test_a_queue_that_is_full_keeps_nothing_more_until_work_begins(tmp_path: Path) -> None:
+    async def act(store: SqliteStore) -> None:
+        await store.add(task("a", count=6), b"", room=8)
+        with pytest.raises(QueueFull):
+            await store.add(task("b", count=3), b"", room=8)
+        assert await store.read("b") is None
+        await store.add(task("c", count=2), b"", room=8)
+        assert await store.waiting() == 8
+        await claimed(store)
+        await store.add(task("b", count=3), b"", room=8)
+
+    run(tmp_path, act)
+
+
+def test_what_is_given_back_waits_at_its_old_place_and_is_still_shown_as_begun(tmp_path: Path) -> None:
+    async def act(store: SqliteStore) -> None:
+        for name in "ab":
+            await store.add(task(name), b"", room=9)
+        await claimed(store)
+        await store.give_back("here", ["a"], counts=False)
+        given = await store.read("a")
+        assert given is not None
+        assert (given.status, given.attempts) == (Status.PROCESSING, 0)
+        assert await claimed(store) == ["a"]
+        await store.give_back("there", ["a"], counts=True)
+        assert await claimed(store) == ["b"]
+
+    run(tmp_path, act)
+
+
+def test_a_lease_that_ends_frees_the_task_and_its_old_holder_cannot_end_it(tmp_path: Path) -> None:
+    async def act(store: SqliteStore) -> None:
+        await store.add(task("a"), b"", room=9)
+        await claimed(store)
+        await store.renew("here", ["a"], until_ms=NOW + 5000)
+        assert await store.free_lost(NOW + 4000) == 0
+        assert await store.free_lost(NOW + 6000) == 1
+        assert not await store.end("here", "a", DONE)
+        assert await claimed(store, "there") == ["a"]
+        assert await store.end("there", "a", DONE)
+        assert not await store.end("there", "a", replace(DONE, status=Status.FAILED))
+
+    run(tmp_path, act)
+
+
+def test_an_ended_task_is_kept_across_a_restart_and_the_held_ones_come_free(tmp_path: Path) -> None:
+    async def before(store: SqliteStore) -> None:
+        for name in "ab":
+            await store.add(task(name), b"", room=9)
+        await claimed(store)
+        await claimed(store)
+        await store.end("here", "a", DONE)
+
+    async def after(store: SqliteStore) -> None:
+        ended = await store.read("a")
+        assert ended is not None
+        assert (ended.status, ended.ended_ms, ended.pictures) == (Status.SUCCEED, NOW + 5, (PICTURE,))
+        assert await claimed(store) == ["b"]
+
+    run(tmp_path, before)
+    run(tmp_path, after)
+
+
+def test_work_ahead_is_what_waits_before_a_task(tmp_path: Path) -> None:
+    async def act(store: SqliteStore) -> None:
+        for name in "abcd":
+            await store.add(task(name), b"", room=9)
+        await claimed(store)
+        assert await store.ahead("b") == 0
+        assert await store.ahead("d") == 4
+
+    run(tmp_path, act)
+
+
+def test_a_waiting_task_can_be_ended_and_a_held_one_not(tmp_path: Path) -> None:
+    async def act(store: SqliteStore) -> None:
+        for name in "ab":
+            await store.add(task(name, delivery=HOOK), b"", room=9)
+        await claimed(store)
+        assert not await store.end_waiting("a", DONE)
+        assert await store.end_waiting("b", DONE)
+        assert [owed.task_id for owed in await owed_at(store, NOW + 5)] == ["b"]
+
+    run(tmp_path, act)
+
+
+def test_an_event_is_owed_from_the_end_of_its_task_until_it_is_settled(tmp_path: Path) -> None:
+    async def act(store: SqliteStore) -> None:
+        await store.add(task("a", delivery=HOOK), b"", room=9)
+        await store.add(task("b"), b"", room=9)
+        await claimed(store)
+        assert await store.next_due_ms() is None
+        await store.end("here", "a", DONE)
+        assert await store.next_due_ms() == NOW + 5
+        assert await owed_at(store, NOW + 4) == []
+        (owed,) = await owed_at(store, NOW + 5)
+        assert (owed.task_id, owed.url, owed.attempt) == ("a", "http://127.0.0.1:1/hook", 1)
+        assert await owed_at(store, NOW + 6) == []
+        await store.postpone("a", NOW + 100)
+        assert await owed_at(store, NOW + 100, besides=("a",)) == []
+        (owed,) = await owed_at(store, NOW + 100)
+        assert owed.attempt == 2
+        await store.settle("a")
+        assert await store.next_due_ms() is None
+
+    run(tmp_path, act)
+
+
+def test_an_attempt_that_a_crash_cut_short_counts_and_the_next_is_due_at_once(tmp_path: Path) -> None:
+    async def before(store: SqliteStore) -> None:
+        await store.add(task("a", status=Status.SUCCEED, ended_ms=NOW, delivery=HOOK), b"", room=0)
+        assert len(await owed_at(store, NOW)) == 1
+
+    async def after(store: SqliteStore) -> None:
+        (owed,) = await owed_at(store, NOW)
+        assert owed.attempt == 2
+
+    run(tmp_path, before)
+    run(tmp_path, after)
+
+
+def test_what_ended_long_ago_is_forgotten_unless_its_event_is_still_owed(tmp_path: Path) -> None:
+    async def act(store: SqliteStore) -> None:
+        await store.add(task("old", status=Status.SUCCEED, ended_ms=NOW), b"", room=0)
+        await store.add(task("owed", status=Status.SUCCEED, ended_ms=NOW, delivery=HOOK), b"", room=0)
+        await store.add(task("new", status=Status.SUCCEED, ended_ms=NOW + 10), b"", room=0)
+        await store.add(task("waits"), b"", room=9)
+        assert await store.forget(NOW + 5, 100) == ["old"]
+        assert await store.known(["old", "owed", "new", "waits"]) == {"owed", "new", "waits"}
+
+    run(tmp_path, act)
+
+
+def test_a_file_that_is_no_store_of_ours_is_refused_with_what_helps(tmp_path: Path) -> None:
+    strange = tmp_path / "strange"
+    strange.write_bytes(b"no database" * 100)
+    with pytest.raises(StoreError, match="--data names another folder"):
+        check(strange)
+    newer = tmp_path / "newer"
+    check(newer)
+    with sqlite3.connect(newer) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StoreError, match="format 99"):
+        check(newer)
