@@ -93,7 +93,7 @@ def _chunks(tokenizer: Any, pieces: Sequence[Piece], words: dict[str, Tensor]) -
             chunks.append(now[:kept])
             now, cut = now[kept:], 0
         now.append((token, weight))
-        if [token] == comma:
+        if not isinstance(token, Tensor) and [token] == comma:
             cut = len(now)
 
     for piece in pieces:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -55,10 +56,13 @@ def _load(loaded: Loaded, model: Model, adapter: str, tools: Tools) -> None:
         (Kind.LORA, model.name), lambda: _read(model), lambda read: sum(t.nbytes for t in read.values())
     )
     try:
-        loaded.pipeline.load_lora_weights(dict(weights), adapter_name=adapter)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several at once are what we want
+            loaded.pipeline.load_lora_weights(dict(weights), adapter_name=adapter)
     except BROKEN as error:
-        said = str(error).strip().partition("\n")[0][:200]
-        raise CannotDraw(f"the LoRA {model.name} does not fit {loaded.name}: {said}", "MISFIT") from error
+        raise CannotDraw(
+            f"the LoRA {model.name} does not fit {loaded.name}: it was made for another kind of checkpoint", "MISFIT"
+        ) from error
 
 
 def _read(model: Model) -> Mapping[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -60,8 +61,11 @@ def _by_scheduler(kind: Any, *, order: int = 1, unit: bool = False, **options: A
         # k-diffusion spreads the timesteps evenly from the last to the first; with one step that is the first alone,
         # which is a picture without noise, so one step is taken from the noisiest.
         spacing = "trailing" if steps == 1 else "linspace"
-        scheduler = kind(**{**training, "timestep_spacing": spacing, "steps_offset": 0, **options})
-        scheduler.set_timesteps(steps)
+        with warnings.catch_warnings():
+            # diffusers 0.42 turns tensors into arrays in a way that NumPy 2 wants to forbid one day.
+            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+            scheduler = kind(**{**training, "timestep_spacing": spacing, "steps_offset": 0, **options})
+            scheduler.set_timesteps(steps)
         skipped = begin * order
         scheduler.set_begin_index(skipped)
         sigmas = scheduler.sigmas.tolist()[: len(scheduler.timesteps)]
