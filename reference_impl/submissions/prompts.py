@@ -24,7 +24,7 @@ def without_tags(prompt: str) -> tuple[str, list[tuple[str, float]]]:
         return ""
 
     words = _TAG.sub(take, prompt)
-    return (re.sub(r"(?:\s*,)*\s*$", "", words) if found else prompt), found
+    return (words.rstrip(" \t\r\n,") if found else prompt), found
 
 
 def named(names: Iterable[str], *texts: str) -> list[str]:
