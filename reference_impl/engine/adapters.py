@@ -17,7 +17,7 @@ from reference_impl.engine.loading import BROKEN, Loaded, broken, bytes_of
 from reference_impl.engine.pictures import opened
 from reference_impl.engine.plan import Call, Canvas, Guide, Lead, Tools
 from reference_impl.jobs import CannotDraw, Control, Guess, Job, PicturePrompt
-from reference_impl.shelf import Kind, Model
+from reference_impl.shelf import Family, Kind, Model
 
 Weights: TypeAlias = dict[str, dict[str, torch.Tensor]]
 """`image_proj` and `ip_adapter`, as the files have them."""
@@ -62,9 +62,10 @@ def open_t2i_adapter(
         except RuntimeError as error:
             raise _stranger(model.name, loaded) from error
     latents = (canvas.height // loaded.factor, canvas.width // loaded.factor)
-    halves = 2 if adapter.config["adapter_type"] == "full_adapter_xl" else 1
+    xl = adapter.config["adapter_type"] == "full_adapter_xl"
+    halves = 2 if xl else 1
     widths = tuple(loaded.unet.config["block_out_channels"])
-    fits = all(part.shape[1] in widths for part in features)
+    fits = all(part.shape[1] in widths for part in features) and (not xl or loaded.family is Family.SDXL)
     if not fits or features[0].shape[-2:] != (latents[0] // halves, latents[1] // halves):
         raise _stranger(model.name, loaded)
     where = region(control, canvas, tools)
@@ -239,7 +240,7 @@ def _t2i(model: Model, tools: Tools) -> T2IAdapter:
         adapter = T2IAdapter.from_pretrained(model.path, torch_dtype=tools.dtype, local_files_only=True)
     except BROKEN as error:
         raise broken(model, error) from error
-    ready: T2IAdapter = adapter.eval().requires_grad_(False).to(tools.device)
+    ready: T2IAdapter = adapter.eval().requires_grad_(False).to(tools.device, memory_format=torch.channels_last)
     return ready
 
 

@@ -135,7 +135,7 @@ class ControlNet:
     def _weighted(self, residual: torch.Tensor, from_middle: int) -> torch.Tensor:
         fading = 1.0 if self._control.guess is Guess.BALANCED else FADING**from_middle
         weighted = residual * (self._control.weight * fading)
-        if self._region is None or residual.shape[-1] == 1:
+        if self._region is None or self._pooled:
             return weighted
         return weighted * torch.nn.functional.adaptive_avg_pool2d(self._region, residual.shape[-2:])
 
@@ -170,7 +170,7 @@ def _loaded(model: Model, loaded: Loaded, tools: Tools) -> ControlNetModel:
             net = control_net(model, loaded.unet, tools.dtype)
     except BROKEN as error:
         raise broken(model, error) from error
-    ready: ControlNetModel = net.eval().requires_grad_(False).to(tools.device)
+    ready: ControlNetModel = net.eval().requires_grad_(False).to(tools.device, memory_format=torch.channels_last)
     return ready
 
 

@@ -1,6 +1,6 @@
 """Tiny models with random weights in the layouts of the real ones: what the tests of the optional abilities need.
 
-Everything is made from a fixed seed. Pictures of 64 pixels are 8 latents wide, a picture of two steps takes about 30 ms.
+Everything is made from a fixed seed. Pictures of 64 pixels are 8 latents wide.
 """
 
 from __future__ import annotations
