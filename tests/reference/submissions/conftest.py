@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
-import orjson
 import pytest
 
 from openapi.document import Document, Reading
@@ -29,7 +29,7 @@ def accept(document: Document, shelf: Shelf) -> Accept:
     readers = {reading: Submissions(document, shelf, reading) for reading in Reading}
 
     def read(operation_id: str, body: object, *, strict: bool = False) -> Accepted:
-        raw = body if isinstance(body, bytes) else orjson.dumps(body)
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         reading = Reading.DOCUMENTED if strict else Reading.TOLERATED
         return readers[reading].accept(operation_id, raw, lambda: SEED)
 
