@@ -10,6 +10,9 @@ from typing import Any, Protocol
 from reference_impl.tasks import Bucket
 
 UPLOADS = 8
+CONNECT_S = 5
+READ_S = 30
+ATTEMPTS = 3
 EXTRA = "pictures cannot be put into a bucket here: this server lacks boto3 (pip install 'novita-mock[s3]')"
 
 
@@ -54,13 +57,20 @@ class S3Buckets:
 
     def _put(self, bucket: Bucket, task_id: str, files: Sequence[tuple[str, bytes, str]]) -> list[str]:
         try:
-            import boto3
+            from boto3.session import Session
+            from botocore.config import Config
             from botocore.exceptions import BotoCoreError, ClientError
         except ImportError:
             raise NotStored(EXTRA) from None
         urls = []
         try:
-            client: Any = boto3.client("s3", region_name=bucket.region, endpoint_url=self._endpoint)
+            # A session of its own: threads may not share one while they make clients.
+            client: Any = Session().client(
+                "s3",
+                region_name=bucket.region,
+                endpoint_url=self._endpoint,
+                config=Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"total_max_attempts": ATTEMPTS}),
+            )
             for name, content, media_type in files:
                 key = key_of(bucket, task_id, name)
                 # The bucket is another's: without this right its owner could not read what was put into it.

@@ -71,21 +71,22 @@ class Post:
             return Answer(problem=f"no answer within {TIMEOUT_S:g} s")
         except Forbidden as error:
             return Answer(problem=str(error), hopeless=True)
-        except httpx.InvalidURL as error:
+        except (httpx.InvalidURL, UnicodeError) as error:  # such as a label of a name that is too long
             return Answer(problem=str(error), hopeless=True)
         except (httpx.HTTPError, OSError) as error:
             return Answer(problem=f"{type(error).__name__}: {error}")
 
     async def _sent(self, url: httpx.URL, body: bytes) -> int:
         """The status of the answer; its body is of no interest and not waited for."""
+        host = url.raw_host.decode("ascii")
         port = url.port or (443 if url.scheme == "https" else 80)
-        address = await self._guard.address(url.host, port)
+        address = await self._guard.address(host, port)
         request = self._client.build_request(
             "POST",
             url.copy_with(host=address),
             content=body,
             headers={**HEADERS, "Host": url.netloc.decode("ascii").rpartition("@")[2]},
-            extensions={"sni_hostname": url.host},
+            extensions={"sni_hostname": host},
         )
         response = await self._client.send(request, stream=True)
         await response.aclose()
