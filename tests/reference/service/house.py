@@ -114,11 +114,10 @@ def job_of(operation_id: str, body: bytes, seed: int) -> Job:
 @asynccontextmanager
 async def house(folder: Path, workers: Sequence[Worker] | None = None, **changes: Any) -> AsyncIterator[House]:
     """A service that runs on a folder, with one worker that is ready unless others are given; under a deadline."""
-    folder.mkdir(parents=True, exist_ok=True)
     clock, network, buckets = ShiftedClock(), Network(), FakeBuckets()
     links = Links(b"secret", "http://reference.test", clock)
     parts = Parts(
-        store=SqliteStore(folder / "tasks.sqlite"),
+        store=SqliteStore(_made(folder) / "tasks.sqlite"),
         workers=[PaintingWorker()] if workers is None else workers,
         gallery=Gallery(folder / "pictures"),
         buckets=buckets,
@@ -137,3 +136,8 @@ async def house(folder: Path, workers: Sequence[Worker] | None = None, **changes
             yield House(service=service, clock=clock, network=network, buckets=buckets, pictures=folder / "pictures")
         finally:
             await service.stop()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
