@@ -153,3 +153,35 @@ def sheet(pictures: Sequence[Image.Image], columns: int, edge: int = 96) -> Imag
         small = picture.convert("RGB").resize((edge - 4, edge - 4), Image.Resampling.LANCZOS)
         out.paste(small, (at % columns * edge + 2, at // columns * edge + 2))
     return out
+
+
+def pushes(pipeline: Any) -> list[str]:
+    """Whether guidance, a negative prompt and strength push where they should; a line for each."""
+    scenes = questions(6)
+    captions = [scene.caption for scene in scenes]
+    lines = []
+    for guidance in (1.0, 3.0, GUIDANCE, 8.0):
+        found = figures(scenes, paint(pipeline, captions, guidance=guidance))
+        lines.append(f"guidance {guidance:g}: {found.line()}")
+    bare = ["a circle"] * 6
+    for negative in ("", "white background", "black background"):
+        grey = [float(np.asarray(one).mean()) for one in paint(pipeline, bare, negative=negative)]
+        lines.append(f"negative {negative or 'none'!s}: mean grey {sum(grey) / len(grey):.0f}")
+    start = paint(pipeline, captions[:1])[0]
+    away = [f"{strength:g}: {drift(pipeline, start, captions[1], strength):.0f}" for strength in STRENGTHS]
+    lines.append("distance to the start by strength " + ", ".join(away))
+    return lines
+
+
+def drift(pipeline: Any, start: Image.Image, caption: str, strength: float, seed: int = 1) -> float:
+    """How far picture-to-picture goes from its start, 0 to 255."""
+    with torch.no_grad():
+        drawn = from_picture(pipeline)(
+            caption,
+            image=start,
+            strength=strength,
+            num_inference_steps=STEPS,
+            guidance_scale=GUIDANCE,
+            generator=torch.Generator().manual_seed(seed),
+        ).images[0]
+    return apart(start, drawn)

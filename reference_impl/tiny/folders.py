@@ -91,12 +91,22 @@ def write_refiner(folder: Path, *, unet: Any, second: Any, tokenizer: Any, vae: 
 
 def _write(pipeline: Any, folder: Path) -> Path:
     pipeline.save_pretrained(str(folder), safe_serialization=True)
+    _load_in_full(folder)
     return folder
+
+
+def _load_in_full(folder: Path) -> None:
+    """Let transformers load its parts in full precision, as diffusers loads its own, though the files are half."""
+    for file in folder.rglob("config.json"):
+        config = json.loads(file.read_text(encoding="utf-8"))
+        if "dtype" in config:
+            file.write_text(json.dumps({**config, "dtype": "float32"}, indent=2) + "\n", encoding="utf-8")
 
 
 def write_network(folder: Path, network: Any) -> Path:
     """A VAE, a ControlNet, an image encoder or a classifier as a folder of its own."""
     half(network).save_pretrained(str(folder), safe_serialization=True)
+    _load_in_full(folder)
     return folder
 
 

@@ -1,0 +1,122 @@
+"""The commands that make, train and judge the tiny models. torch is imported when one of them runs, not before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import click
+
+STAGES = (
+    "text",
+    "decoder",
+    "sd15",
+    "sdxl",
+    "refiner",
+    "lora",
+    "lora-xl",
+    "embedding",
+    "control",
+    "image-prompt",
+    "safety",
+)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def _device(wanted: str, threads: int) -> str:
+    """The device by name, checked; `auto` is the GPU where there is one."""
+    import torch
+
+    torch.set_num_threads(threads)
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted.startswith("cuda") and not torch.cuda.is_available():
+        raise click.ClickException(f"--device {wanted}: torch sees no CUDA device here; use --device cpu")
+    return wanted
+
+
+@click.command("make-models")
+@click.argument("folder", type=FOLDER)
+@click.option("--seed", type=int, default=0, show_default=True, help="What the random weights are drawn from.")
+def make_models(folder: Path, seed: int) -> None:
+    """Write a FOLDER of models with random weights: every kind the server loads, made in seconds."""
+    from reference_impl.tiny import making
+
+    for written in making.make_models(folder, seed):
+        click.echo(written)
+
+
+@click.command("train")
+@click.argument("folder", type=FOLDER)
+@click.option("--work", type=FOLDER, required=True, help="Where checkpoints are kept; a run goes on from them.")
+@click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Only these; all if left out.")
+@click.option("--steps", type=click.IntRange(min=1), help="Steps of each chosen stage, in the place of the recipe's.")
+@click.option("--batch", type=click.IntRange(min=4), default=32, show_default=True, help="Pictures to a step.")
+@click.option("--seed", type=int, default=0, show_default=True, help="What all chance comes from.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of the CPU.")
+def train(
+    folder: Path,
+    work: Path,
+    stages: tuple[str, ...],
+    steps: int | None,
+    batch: int,
+    seed: int,
+    device: str,
+    threads: int,
+) -> None:
+    """Train the tiny models stage by stage and write them to FOLDER.
+
+    A run that was stopped goes on when it is started again with the same --work; more --steps than a stage has done
+    carry it on.
+    """
+    where = _device(device, threads)
+    from reference_impl.tiny.training import PLANS, NotTrainedYet, Stage, Workshop
+
+    chosen = [Stage(name) for name in stages] or list(Stage)
+    changed = {stage: replace(PLANS[stage], steps=steps) for stage in chosen} if steps else {}
+    shop = Workshop(
+        work=work,
+        log=click.echo,
+        device=where,
+        batch=batch,
+        seed=seed,
+        plans=MappingProxyType({**PLANS, **changed}),
+    )
+    try:
+        for stage in chosen:
+            shop.run(stage)
+        for written in shop.publish(folder):
+            click.echo(written)
+    except NotTrainedYet as error:
+        raise click.ClickException(str(error)) from None
+
+
+@click.command("evaluate")
+@click.argument("checkpoint", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option(
+    "--pictures", type=click.IntRange(min=6), default=100, show_default=True, help="Prompts with a seed each."
+)
+@click.option("--size", type=click.IntRange(min=256), default=512, show_default=True, help="Edge of the pictures.")
+@click.option(
+    "--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Where a sheet of them is written (PNG)."
+)
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of the CPU.")
+def evaluate(checkpoint: Path, pictures: int, size: int, sheet: Path | None, device: str, threads: int) -> None:
+    """Let a CHECKPOINT draw held-out prompts and judge its pictures by their pixels."""
+    where = _device(device, threads)
+    from reference_impl.tiny import evaluate as judging
+
+    pipeline = judging.load(checkpoint, where)
+    scenes = judging.questions(pictures)
+    drawn = judging.paint(pipeline, [scene.caption for scene in scenes], size=(size, size))
+    click.echo(judging.figures(scenes, drawn).line())
+    for shape, found in judging.by_shape(scenes, drawn).items():
+        click.echo(f"{shape:9s}{found.line()}")
+    for line in judging.pushes(pipeline):
+        click.echo(line)
+    if sheet is not None:
+        judging.sheet(drawn, 12).save(sheet)
+        click.echo(f"sheet in {sheet}")
