@@ -72,7 +72,7 @@ def intercept_options(command: Callable[..., None]) -> Callable[..., None]:
 def _hosts(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     wrong = next((host for host in value if not _HOST.fullmatch(host)), None)
     if wrong is not None:
-        raise click.BadParameter(f"{wrong!r} is no host; expected a name such as api.example.com", ctx, param)
+        raise click.BadParameter(f"{wrong!r} is no host; expected a name such as api.example", ctx, param)
     return value
 
 
