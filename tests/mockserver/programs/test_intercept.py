@@ -217,8 +217,10 @@ def test_a_reset_of_the_mock_is_a_reset_of_the_client() -> None:
     """Looked at below TLS, where Python tells it from an end."""
     with intercepting({"point": "models", "effect": "CONNECTION_RESET_BY_PEER"}) as stage, tunnel(stage) as connection:
         connection.sendall(ASK)
-        with socket.socket(fileno=os.dup(connection.fileno())) as below, pytest.raises(ConnectionResetError):
-            all_of(below)
+        with socket.socket(fileno=os.dup(connection.fileno())) as below:
+            below.settimeout(10)
+            with pytest.raises(ConnectionResetError):
+                all_of(below)
 
 
 def test_an_empty_answer_of_the_mock_is_one_of_the_client() -> None:
