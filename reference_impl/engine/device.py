@@ -64,18 +64,20 @@ def hush() -> None:
 @contextmanager
 def repeatable() -> Iterator[None]:
     """Inside, equal work gives equal bits on the same device, without gradients; outside torch is as it was before."""
-    cudnn = torch.backends.cudnn
-    before = torch.are_deterministic_algorithms_enabled(), cudnn.benchmark
+    cudnn, memory = torch.backends.cudnn, torch.utils.deterministic
+    before = torch.are_deterministic_algorithms_enabled(), cudnn.benchmark, memory.fill_uninitialized_memory
     # Only a warning where an operation has no repeatable form: none of ours is among them, a user's model may be.
     warn_before = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(True, warn_only=True)
     cudnn.benchmark = False  # it picks kernels by stopwatch: another one on another day
+    memory.fill_uninitialized_memory = False  # every new tensor would be written twice; nobody reads one unwritten
     try:
         with torch.inference_mode():
             yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=warn_before)
         cudnn.benchmark = before[1]
+        memory.fill_uninitialized_memory = before[2]
 
 
 @contextmanager

@@ -183,6 +183,8 @@ class LocalEngine:
         if job.refiner is None or job.refiner.switch_at >= 1:
             return None
         refiner = self._checkpoint(job.refiner.checkpoint)
+        if refiner.family is not loaded.family:
+            raise CannotDraw(f"{refiner.name} refines {refiner.family} pictures, not those of {loaded.name}", "MISFIT")
         _same_latents(vae, refiner, loaded.name)
         return refiner
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reference_impl.engine.loading import Vae
+from reference_impl.jobs import CannotDraw
 
 
 def encoded(vae: Vae, pictures: Sequence[Image.Image]) -> Tensor:
@@ -32,19 +33,28 @@ def encoded(vae: Vae, pictures: Sequence[Image.Image]) -> Tensor:
 
 
 def decoded(vae: Vae, latents: Tensor) -> list[Image.Image]:
-    """RGB pictures of latents (n, 4, h, w), one at a time: eight large ones would want eight times the memory."""
+    """RGB pictures of latents (n, 4, h, w), one at a time: eight large ones would want eight times the memory.
+
+    Raises:
+        CannotDraw: they are no numbers any more.
+    """
     shift = vae.config.get("shift_factor") or 0.0
     pictures = []
     for one in latents.split(1):
         plain = (one / vae.config["scaling_factor"] + shift).to(vae.dtype)
         pixels = vae.decode(plain.contiguous(memory_format=torch.channels_last), return_dict=False)[0]
+        if not bool(pixels.isfinite().all()):
+            raise CannotDraw(
+                f"the picture's numbers ran out of {pixels.dtype}'s range; --dtype bfloat16 or float32 has more of it",
+                "OVERFLOW",
+            )
         pictures.append(picture_of(pixels[0]))
     return pictures
 
 
 def picture_of(pixels: Tensor) -> Image.Image:
-    """An RGB picture of (3, height, width) in [-1, 1]; what lies outside is cut, what is no number is black."""
-    bytes_ = (pixels.float() * 127.5 + 127.5).nan_to_num(0).clamp(0, 255).round().byte()
+    """An RGB picture of (3, height, width) in [-1, 1]; what lies outside is cut."""
+    bytes_ = (pixels.float() * 127.5 + 127.5).clamp(0, 255).round().byte()
     return Image.fromarray(bytes_.permute(1, 2, 0).cpu().numpy())
 
 

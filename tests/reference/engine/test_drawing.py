@@ -308,4 +308,4 @@ def test_a_transparent_picture_is_handed_to_the_cut_out(draw: Draw, monkeypatch:
     monkeypatch.setattr(hooks, "cut_out", cut_out)
     drawn = draw(transparent=True)[0]
     assert drawn.picture.mode == "RGBA"
-    assert drawn.picture.getextrema()[3] == (99, 99)
+    assert drawn.picture.getchannel("A").getextrema() == (99, 99)
