@@ -104,9 +104,7 @@ class Front:
 
     def download(self, url: str, method: str = "GET", **headers: str) -> httpx.Response:
         """A picture by its link, without a key."""
-        return self.call(
-            method, url, key=None, headers={name.replace("_", "-"): text for name, text in headers.items()}
-        )
+        return self.call(method, url, key=None, headers=headers)
 
 
 @contextmanager
