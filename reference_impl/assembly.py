@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -39,12 +41,11 @@ class DataFolder:
     """Everything a server keeps, in one folder that is its own while it runs.
 
     Attributes:
-        lock: open for as long as the folder is in use; the system lets go of it when the process ends, however it does.
+        secret: that links are signed with.
     """
 
     folder: Path
     secret: bytes
-    lock: IO[bytes]
 
     @property
     def store(self) -> Path:
@@ -57,8 +58,9 @@ class DataFolder:
         return self.folder / "pictures"
 
 
-def open_data(folder: Path) -> DataFolder:
-    """Take a folder for this process.
+@contextmanager
+def data_folder(folder: Path) -> Iterator[DataFolder]:
+    """A folder that is this process's while the block lasts.
 
     Raises:
         CannotStart: it cannot be written, or another server runs on it.
@@ -66,12 +68,16 @@ def open_data(folder: Path) -> DataFolder:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("ab")
-        if not _locked(lock):
-            lock.close()
-            raise CannotStart(f"another server uses {folder}; --data names another folder")
-        return DataFolder(folder=folder, secret=_secret(folder / "link-secret"), lock=lock)
     except OSError as error:
-        raise CannotStart(f"{folder} cannot be used for data: {error.strerror}; --data names another folder") from None
+        raise _useless(folder, error) from None
+    with lock:
+        if not _locked(lock):
+            raise CannotStart(f"another server uses {folder}; --data names another folder")
+        try:
+            secret = _secret(folder / "link-secret")
+        except OSError as error:
+            raise _useless(folder, error) from None
+        yield DataFolder(folder=folder, secret=secret)
 
 
 def make_service(settings: Settings, shelf: Shelf, data: DataFolder, base_url: str, clock: Clock) -> Service:
@@ -140,8 +146,15 @@ def _options(settings: Settings, device: str) -> EngineOptions:
     )
 
 
+def _useless(folder: Path, error: OSError) -> CannotStart:
+    return CannotStart(f"{folder} cannot be used for data: {error.strerror}; --data names another folder")
+
+
 def _locked(lock: IO[bytes]) -> bool:
-    """Whether this process has the lock now; where the system knows no such locks nothing is guarded."""
+    """Whether this process has the lock now; the system lets go of it when the process ends, however it does.
+
+    Where the system knows no such locks nothing is guarded.
+    """
     try:
         import fcntl
     except ImportError:

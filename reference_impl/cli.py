@@ -146,12 +146,22 @@ def serve(data: Path | None, device: str, aliases: tuple[str, ...], verbose: boo
     """Answer requests until stopped. Every flag is also a variable: NOVITA_REFERENCE_PORT and so on."""
     # Held back until here, so that --help and the other commands start at once.
     from reference_impl.assembly import CannotStart
+    from reference_impl.links import LONGEST_S
     from reference_impl.logs import start_logging
     from reference_impl.running import serve as run
 
+    devices = tuple(name.strip() for name in device.split(",") if name.strip())
+    if not devices:
+        raise click.BadParameter(
+            f"{device!r} names no device; write such as cpu or cuda:0,cuda:1", param_hint="--device"
+        )
+    if chosen["link_ttl_s"] > LONGEST_S:
+        raise click.BadParameter("links live for 7 days at most", param_hint="--link-ttl")
+    if chosen["public_url"] and not re.match(r"https?://[^/]", chosen["public_url"]):
+        raise click.BadParameter("expected a URL that begins with http:// or https://", param_hint="--public-url")
     settings = Settings(
         data=data or default_data(),
-        devices=tuple(name.strip() for name in device.split(",") if name.strip()),
+        devices=devices,
         aliases=_pairs(aliases),
         **chosen,
     )

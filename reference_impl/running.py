@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from contextlib import closing
 
 import click
 import uvicorn
 
-from reference_impl.assembly import CannotStart, make_server, open_data
+from reference_impl.assembly import CannotStart, data_folder, make_server
 from reference_impl.settings import Settings
 from reference_impl.shelf import ShelfError
 from reference_impl.store.protocol import StoreError
@@ -39,26 +40,25 @@ def serve(settings: Settings) -> None:
     Raises:
         CannotStart: the message says why and what helps.
     """
-    data = open_data(settings.data)
-    try:
-        check(data.store)
-    except StoreError as error:
-        raise CannotStart(str(error)) from None
-    listening = _bound(settings.host, settings.port)
-    url = f"http://{_reachable(settings.host)}:{listening.getsockname()[1]}"
-    try:
-        app = make_server(settings, data, settings.public_url or url)
-    except ShelfError as error:
-        raise CannotStart(str(error)) from None
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="on",
-        timeout_graceful_shutdown=GRACE_S,
-    )
-    _Server(config, url).run(sockets=[listening])
+    with data_folder(settings.data) as data, closing(_bound(settings.host, settings.port)) as listening:
+        url = f"http://{_reachable(settings.host)}:{listening.getsockname()[1]}"
+        try:
+            check(data.store)
+            app = make_server(settings, data, (settings.public_url or url).rstrip("/"))
+        except (StoreError, ShelfError) as error:
+            raise CannotStart(str(error)) from None
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        server = _Server(config, url)
+        server.run(sockets=[listening])
+        if not server.started:
+            raise CannotStart("the server did not start; what went wrong stands above")
 
 
 def _bound(host: str, port: int) -> socket.socket:
