@@ -12,7 +12,7 @@ from torch import Tensor
 from reference_impl.engine.latents import encoded, picture_of
 from reference_impl.engine.loading import Vae, factor_of
 
-LONGEST = 256
+LONGEST = 128
 """Pixels of a preview's longer side."""
 
 

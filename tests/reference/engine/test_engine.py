@@ -109,7 +109,7 @@ def test_previews_are_small_pictures_that_come_now_and_then(shelf: Shelf, engine
     assert 1 <= len(shown) < 8
     with Image.open(io.BytesIO(shown[0])) as preview:
         assert preview.format == "PNG"
-        assert preview.size == (256, 128)
+        assert preview.size == (128, 64)
     without: list[Step] = []
     LocalEngine(shelf, device="cpu", previews=False).run("plain", [JOB], without.append)
     assert all(step.preview is None for step in without)

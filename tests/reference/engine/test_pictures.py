@@ -140,7 +140,7 @@ def test_a_preview_finds_the_colours_of_a_vae_that_is_linear(monkeypatch: pytest
     previewer = preview.Previewer(vae)
     colour = torch.tensor([200.0, 40.0, 90.0]) / 127.5 - 1
     shown = previewer.picture((mixing @ colour + 0.25)[:, None, None].expand(-1, 2, 4))
-    assert shown.size == (256, 128)
+    assert shown.size == (128, 64)
     assert np.abs(np.asarray(shown).astype(int) - (200, 40, 90)).max() <= 1
 
 
