@@ -23,8 +23,11 @@ from reference_impl.jobs import Job
 
 GROUND = ", on a white background"
 
-TIGHT, WIDE = 12.0, 48.0
-"""Distances from the ground's colour, in 8-bit steps: surely ground below the first, surely not above the second."""
+TIGHT = 12.0
+"""What differs from the ground's colour by no more than this, in 8-bit steps, is ground."""
+
+ALMOST = 0.95
+"""Edges more opaque than this are opaque: the rest is noise of the picture."""
 
 _SAYS_GROUND = re.compile(r"\bbackground\b|\bbackdrop\b", re.IGNORECASE)
 
@@ -50,16 +53,19 @@ def without_ground(picture: Image.Image) -> Image.Image:
     distance = np.linalg.norm(pixels - ground, axis=2).astype(np.float32)
     border = np.ones(distance.shape, bool)
     border[1:-1, 1:-1] = False
-    # A restless ground needs wider bounds; half of the border counts as ground whatever it looks like.
-    tight = max(TIGHT, float(np.median(distance[border])) * 1.5)
-    wide = max(WIDE, 2.5 * tight)
+    # A restless ground needs a wider bound; half of the border counts as ground whatever it looks like.
+    tight = max(TIGHT, 2.5 * float(np.median(distance[border])))
     sure = distance <= tight
-    reached = grown(border & sure, sure)
-    edge = grown(reached, distance < wide) & _near(reached, max(2, min(distance.shape) // 128))
-    soft = np.clip((distance - tight) / (wide - tight), 0, 1)
-    alpha = np.where(reached, 0, np.where(edge, soft, 1)).astype(np.float32)
-    colours = _uncovered(pixels, ground, alpha)
-    return Image.fromarray(np.dstack([colours, np.rint(alpha * 255).astype(np.uint8)]), "RGBA")
+    gone = grown(border & sure, sure)
+    band = _near(gone, max(2, min(distance.shape) // 128)) & ~gone
+    thing = _spread(pixels, ~gone & ~band, band)
+    away = thing - ground
+    share = np.sum((pixels - ground) * away, axis=2) / np.maximum(np.sum(away**2, axis=2), 1.0)
+    alpha = np.where(gone, 0, np.where(band, np.clip(share, 0, 1), 1)).astype(np.float32)
+    alpha[alpha > ALMOST] = 1
+    colours = np.where((band & (alpha < 1))[..., None], thing, pixels)
+    shown = np.dstack([np.rint(colours), np.rint(alpha * 255)]).astype(np.uint8)
+    return Image.fromarray(shown, "RGBA")
 
 
 def _ground(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -87,7 +93,7 @@ def _ground(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         plane = np.linalg.lstsq(places[near], seen[near], rcond=None)[0].astype(np.float32)
     # A slope that leaves the range of the border's own colours is made up from too few pixels of ground.
     result = plane[0] + x[..., None] * plane[1] + y[..., None] * plane[2]
-    if np.abs(result - middle).max() > 2 * WIDE:
+    if np.abs(result - middle).max() > 8 * TIGHT:
         return np.broadcast_to(middle.astype(np.float32), pixels.shape)
     return np.asarray(result, np.float32)
 
@@ -101,9 +107,22 @@ def _near(area: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
     return area
 
 
-def _uncovered(pixels: NDArray[np.float32], ground: NDArray[np.float32], alpha: Plane) -> NDArray[np.uint8]:
-    """The colours without the ground that shines through the soft edge."""
-    part = alpha[..., None]
-    soft = (part > 0.05) & (part < 1)
-    own = np.where(soft, (pixels - (1 - part) * ground) / np.maximum(part, 0.05), pixels)
-    return np.asarray(np.rint(np.clip(own, 0, 255)), np.uint8)
+def _spread(pixels: Plane, known: NDArray[np.bool_], into: NDArray[np.bool_]) -> Plane:
+    """The colours of known pixels, drawn out into their surroundings by the mean of the known neighbours.
+
+    Where no known pixel is near, such as in a hair, a pixel's own colour counts.
+    """
+    height, width = known.shape
+    colours = np.where(known[..., None], pixels, 0)
+    for _ in range(2 * max(2, min(height, width) // 128) + 1):
+        weights = np.pad(known.astype(np.float32), 1)
+        padded = np.pad(colours * known[..., None], ((1, 1), (1, 1), (0, 0)))
+        near = [(slice(y, y + height), slice(x, x + width)) for y in range(3) for x in range(3)]
+        count = sum((weights[place] for place in near), np.zeros((height, width), np.float32))
+        total = sum((padded[place] for place in near), np.zeros_like(colours))
+        fresh = into & ~known & (count > 0)
+        if not fresh.any():
+            break
+        colours[fresh] = (total / np.maximum(count, 1)[..., None])[fresh]
+        known = known | fresh
+    return np.asarray(np.where(known[..., None], colours, pixels), np.float32)

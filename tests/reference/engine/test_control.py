@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 
 from reference_impl.engine import control
 from reference_impl.engine.engine import LocalEngine
-from reference_impl.engine.plan import Call, whole_canvas
+from reference_impl.engine.loading import Loaded, load_checkpoint
+from reference_impl.engine.plan import Call, Lead, Tools, whole_canvas
 from reference_impl.jobs import CannotDraw, Control, Guess, Hires, Job, Mask, Resize
 from reference_impl.shelf import Kind, Shelf
 from tests.reference.engine import parts
@@ -45,6 +46,18 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def engine(shelf: Path) -> LocalEngine:
     return LocalEngine(Shelf(shelf), device="cpu", threads=1, previews=False)
+
+
+@pytest.fixture(scope="module")
+def tools(shelf: Path) -> Tools:
+    return parts.tools(shelf)
+
+
+@pytest.fixture(scope="module")
+def loaded(tools: Tools) -> Loaded:
+    model = tools.shelf.find(Kind.CHECKPOINT, "tiny")
+    assert model is not None
+    return load_checkpoint(model, tools.device, tools.dtype)
 
 
 def unit(model: str = "lines", file: bytes = CIRCLE, **more: Any) -> Control:
@@ -141,19 +154,17 @@ def test_a_model_in_one_file_is_the_model_of_the_folder(engine: LocalEngine) -> 
     assert same(drawn(engine, unit("one-file")), drawn(engine, unit("lines")))
 
 
-def test_a_model_that_pools_leaves_the_unguided_half_alone(shelf: Path) -> None:
-    tools = parts.tools(shelf)
+def test_a_model_that_pools_leaves_the_unguided_half_alone(loaded: Loaded, tools: Tools) -> None:
     job = parts.job(controls=(unit("shuffled", preprocessor="shuffle"),))
-    lead = first_lead(tools, job, guided=True)
+    lead = first_lead(loaded, tools, job)
     assert [part.shape[-2:] for part in lead.down] == [(1, 1)] * len(lead.down)
     assert all(not part[0].any() and part[1].any() for part in lead.down)
 
 
-def test_where_the_picture_leads_the_unguided_half_goes_without(shelf: Path) -> None:
-    tools = parts.tools(shelf)
-    balanced = first_lead(tools, parts.job(controls=(unit(),)), guided=True)
-    prompt = first_lead(tools, parts.job(controls=(unit(guess=Guess.PROMPT),)), guided=True)
-    picture = first_lead(tools, parts.job(controls=(unit(guess=Guess.CONTROL),)), guided=True)
+def test_where_the_picture_leads_the_unguided_half_goes_without(loaded: Loaded, tools: Tools) -> None:
+    balanced = first_lead(loaded, tools, parts.job(controls=(unit(),)))
+    prompt = first_lead(loaded, tools, parts.job(controls=(unit(guess=Guess.PROMPT),)))
+    picture = first_lead(loaded, tools, parts.job(controls=(unit(guess=Guess.CONTROL),)))
     middle = len(balanced.down)
     for place, (even, faded, lone) in enumerate(zip(balanced.down, prompt.down, picture.down, strict=True)):
         torch.testing.assert_close(faded, even * control.FADING ** (middle - place))
@@ -162,8 +173,8 @@ def test_where_the_picture_leads_the_unguided_half_goes_without(shelf: Path) -> 
     torch.testing.assert_close(prompt.mid, balanced.mid)
 
 
-def test_an_inpainting_map_is_blanked_out_where_the_mask_is(shelf: Path) -> None:
-    tools, canvas = parts.tools(shelf), whole_canvas((64, 64), 8)
+def test_an_inpainting_map_is_blanked_out_where_the_mask_is(tools: Tools) -> None:
+    canvas = whole_canvas((64, 64), 8)
     masked = unit(preprocessor="inpaint_only", mask=parts.png(parts.half_mask()))
     own = control.hint(masked, parts.job(), canvas, tools, 3)
     task = parts.job(source=SQUARE, mask=Mask(file=parts.png(parts.half_mask())))
@@ -200,22 +211,19 @@ def test_a_damaged_model_is_told(shelf: Path, tmp_path: Path) -> None:
         drawn(engine, unit("broken"))
 
 
-def first_lead(tools: Any, job: Job, *, guided: bool) -> Any:
-    """What the only unit of a job adds to the first call for one picture."""
-    from reference_impl.engine.loading import load_checkpoint
-
-    model = tools.shelf.find(Kind.CHECKPOINT, "tiny")
-    loaded = load_checkpoint(model, tools.device, tools.dtype)
-    count = 2 if guided else 1
+def first_lead(loaded: Loaded, tools: Tools, job: Job) -> Lead:
+    """What the only unit of a job adds to the first call for one picture, guided."""
     numbers = torch.Generator().manual_seed(0)
     call = Call(
-        latents=torch.randn(1, 4, 8, 8, generator=numbers).repeat(count, 1, 1, 1),
+        latents=torch.randn(1, 4, 8, 8, generator=numbers).repeat(2, 1, 1, 1),
         timestep=torch.tensor(500.0),
         share=0.0,
-        text=torch.randn(1, 77, 32, generator=numbers).repeat(count, 1, 1),
+        text=torch.randn(1, 77, 32, generator=numbers).repeat(2, 1, 1),
         added={},
-        guided=guided,
+        guided=True,
     )
     with torch.inference_mode(), control.open_guides(job, loaded, whole_canvas((64, 64), 8), tools) as guides:
         [guide] = guides
-        return guide.lead(call)
+        lead = guide.lead(call)
+    assert lead is not None
+    return lead
