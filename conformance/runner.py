@@ -32,6 +32,8 @@ from openapi.document import Document
 from openapi.requirements import Keyword, Requirement, Requirements
 
 _HOLDS = (Verdict.NOT_APPLICABLE, Verdict.PASS)
+_SIDE_BY_SIDE = ((Phase.NORMAL, Phase.RETRIES), (Phase.EXPIRY,), (Phase.LIMITS,), (Phase.LAST,))
+"""Phases without a virtual clock: who waits for retries moves nothing then, and waits beside the others."""
 SOFT = (Keyword.SHOULD, Keyword.SHOULD_NOT, Keyword.MAY)
 
 
@@ -160,8 +162,13 @@ class _Judge:
                 checks.append(self._registry[row.id])
                 self._waiting[row.id] = loop.create_future()
         gate = asyncio.Semaphore(self._plan.workers)
-        for phase in Phase:
-            await asyncio.gather(*(self._one(check, gate) for check in checks if check.phase is phase))
+        for phases in _SIDE_BY_SIDE if self._session.clock is None else [(phase,) for phase in Phase]:
+            due = [check for check in checks if check.phase in phases]
+            # Who waits longest comes first, with what it needs.
+            slow = [check for check in due if check.phase > phases[0]]
+            needed = {check.requirement for check in slow}.union(*(check.needs for check in slow))
+            due.sort(key=lambda check: check.requirement not in needed)
+            await asyncio.gather(*(self._one(check, gate) for check in due))
 
     async def again(self, session: Session) -> None:
         """Tries the red ones once more, with fresh tasks, and what was blocked by something that holds elsewhere."""
