@@ -55,14 +55,20 @@ def _load(loaded: Loaded, model: Model, adapter: str, tools: Tools) -> None:
     weights = tools.cache.get(
         (Kind.LORA, model.name), lambda: _read(model), lambda read: sum(t.nbytes for t in read.values())
     )
+    pipeline = loaded.pipeline
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several at once are what we want
-            loaded.pipeline.load_lora_weights(dict(weights), adapter_name=adapter)
-    except BROKEN as error:
+            pipeline.load_lora_weights(dict(weights), adapter_name=adapter)
+        fits = any(adapter in adapters for adapters in pipeline.get_list_adapters().values())
+    except BROKEN:
+        fits = False
+    if not fits:
         raise CannotDraw(
-            f"the LoRA {model.name} does not fit {loaded.name}: it was made for another kind of checkpoint", "MISFIT"
-        ) from error
+            f"the LoRA {model.name} does not fit {loaded.name}: it was made for another kind of checkpoint, or is no "
+            "LoRA that diffusers reads",
+            "MISFIT",
+        )
 
 
 def _read(model: Model) -> Mapping[str, Tensor]:

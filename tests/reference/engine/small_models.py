@@ -10,6 +10,7 @@ import torch
 from diffusers import (
     AutoencoderKL,
     EulerDiscreteScheduler,
+    StableDiffusionInstructPix2PixPipeline,
     StableDiffusionPipeline,
     StableDiffusionXLImg2ImgPipeline,
     StableDiffusionXLPipeline,
@@ -28,9 +29,10 @@ WORDS = ("a", "red", "circle", "blue", "square", "cat", "dog", "photo")
 def make(folder: Path) -> Path:
     """A shelf.
 
-    Checkpoints `plain` (SD 1.5), `velocity` (the same, v-prediction), `painter` (nine channels), `large` (SDXL),
-    `finisher` (its refiner); the VAE `other`; LoRAs `peft` and `kohya`; embeddings `learned`, `Multi`, `both` (SDXL),
-    and `foreign` (of no width that there is); the upscaler `up`.
+    Checkpoints `plain` (SD 1.5), `velocity` (the same, v-prediction), `painter` (for inpainting), `follower` (for
+    instructions), `large` (SDXL), `finisher` (its refiner); the VAE `other`; LoRAs `peft`, `kohya`, `words` (of the text
+    encoder) and `hollow` (none at all); embeddings `learned`, `Multi`, `both` (SDXL) and `foreign` (of no width that
+    there is); the upscaler `up`.
     """
     vocabulary = tokens.write(folder / "tokenizer", WORDS)
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
@@ -48,6 +50,8 @@ def make(folder: Path) -> Path:
     _save(StableDiffusionPipeline(**one, requires_safety_checker=False), checkpoints / "plain")
     by_velocity = {**one, "scheduler": scheduler(prediction_type="v_prediction")}
     _save(StableDiffusionPipeline(**by_velocity, requires_safety_checker=False), checkpoints / "velocity")
+    follower = {**one, "unet": unet(in_channels=8)}
+    _save(StableDiffusionInstructPix2PixPipeline(**follower, requires_safety_checker=False), checkpoints / "follower")
     painter = {**one, "unet": unet(in_channels=9)}
     _save(StableDiffusionPipeline(**painter, requires_safety_checker=False), checkpoints / "painter")
     two = {
@@ -140,6 +144,7 @@ def _loras(folder: Path, network: UNet2DConditionModel) -> None:
     folder.mkdir()
     peft: dict[str, torch.Tensor] = {}
     kohya: dict[str, torch.Tensor] = {}
+    words: dict[str, torch.Tensor] = {}
     for name, layer in network.named_modules():
         if name.endswith(("attn2.to_q", "attn2.to_v")):
             down, up = torch.randn(2, layer.in_features) * 0.5, torch.randn(layer.out_features, 2) * 0.5
@@ -150,6 +155,15 @@ def _loras(folder: Path, network: UNet2DConditionModel) -> None:
                 f"{flat}.lora_up.weight": up,
                 f"{flat}.alpha": torch.tensor(2.0),
             }
+    for layer_number in range(3):
+        flat = f"lora_te_text_model_encoder_layers_{layer_number}_self_attn"
+        for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            words |= {
+                f"{flat}_{part}.lora_down.weight": torch.randn(2, WIDTH),
+                f"{flat}_{part}.lora_up.weight": torch.randn(WIDTH, 2),
+            }
+    save_file(words, folder / "words.safetensors")
+    save_file({"nothing": torch.zeros(1)}, folder / "hollow.safetensors")
     save_file(peft, folder / "peft.safetensors")
     save_file(kohya, folder / "kohya.safetensors")
 

@@ -219,6 +219,19 @@ def test_a_checkpoint_for_inpainting_sees_mask_and_source(draw: Draw) -> None:
         draw(model="painter")
 
 
+def test_a_checkpoint_for_instructions_follows_source_and_prompt(draw: Draw) -> None:
+    def followed(**changes: Any) -> Any:
+        return draw(**{"model": "follower", "source": SOURCE, "strength": 1.0, **changes})[0]
+
+    drawn = followed()
+    assert followed(source_guidance=1.5).distance(drawn) == 0
+    assert followed(source_guidance=4.0).distance(drawn) > 0
+    assert followed(guidance=1.0).distance(drawn) > 0
+    assert followed(source=png(Image.new("RGB", (64, 64), "white"))).distance(drawn) > 0
+    with pytest.raises(CannotDraw, match="needs a source"):
+        draw(model="follower")
+
+
 # ---- a second pass
 
 
@@ -270,6 +283,10 @@ def test_several_loras_add_up(draw: Draw) -> None:
     assert both.distance(whole) < 1, "the two files hold the same weights"
 
 
+def test_a_lora_of_the_text_encoder_changes_how_prompts_are_read(draw: Draw) -> None:
+    assert draw(loras=(Lora(name="words", strength=1.0),))[0].distance(draw()[0]) > 0
+
+
 def test_a_lora_is_taken_off_when_the_job_is_cancelled(draw: Draw) -> None:
     plain = draw()[0]
 
@@ -284,6 +301,8 @@ def test_a_lora_is_taken_off_when_the_job_is_cancelled(draw: Draw) -> None:
 def test_a_lora_that_is_missing_or_does_not_fit_is_named(draw: Draw) -> None:
     with pytest.raises(CannotDraw, match="no LoRA 'nothing'"):
         draw(loras=(Lora(name="nothing", strength=1.0),))
+    with pytest.raises(CannotDraw, match=r"hollow.safetensors does not fit plain"):
+        draw(loras=(Lora(name="hollow", strength=1.0),))
     with pytest.raises(CannotDraw, match=r"peft\.safetensors does not fit large"):
         draw(model="large", loras=(Lora(name="peft", strength=1.0),))
 
