@@ -105,6 +105,26 @@ def test_without_the_extra_the_command_that_installs_it_is_told(tmp_path: Path) 
     assert "pip install 'novita-mock[intercept]'" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import httpx; print(httpx.get(URL, headers=HEADERS).status_code)",
+        "import requests; print(requests.get(URL, headers=HEADERS).status_code)",
+        "from urllib.request import Request, urlopen; print(urlopen(Request(URL, headers=HEADERS)).status)",
+        "import asyncio, aiohttp\n"
+        "async def main():\n"
+        "    async with aiohttp.ClientSession(trust_env=True) as session, session.get(URL, headers=HEADERS) as got:\n"
+        "        print(got.status)\n"
+        "asyncio.run(main())",
+    ],
+    ids=["httpx", "requests", "urllib", "aiohttp"],
+)
+def test_pythons_libraries_go_through(tmp_path: Path, program: str) -> None:
+    given = f"URL, HEADERS = '{VENDOR}/v3/model', {{'Authorization': 'Bearer {KEY}'}}\n"
+    done = novita_mock("run", "--quiet", "--intercept", sys.executable, "-c", given + program, cwd=tmp_path)
+    assert done.stdout == "200\n", done.stderr
+
+
 def test_curl_goes_through(tmp_path: Path) -> None:
     shell = f'curl -sS --fail {VENDOR}/v3/model -H "Authorization: Bearer $NOVITA_API_KEY" -o models.json'
     done = novita_mock("run", "--intercept", "--", "sh", "-c", shell, cwd=tmp_path)
