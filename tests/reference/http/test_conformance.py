@@ -35,12 +35,14 @@ def test_the_suite_finds_nothing_broken(shelf: Shelf, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "suite"),
     [
-        ((), ("--fuzz",)),
-        (("--strict",), ("--strict", "--fuzz")),
+        ((), ("--no-fuzz",)),
+        (("--strict",), ("--strict", "--no-fuzz")),
+        ((), ("--only", "ROBUST", "--fuzz")),
+        (("--strict",), ("--strict", "--only", "ROBUST", "--fuzz")),
         (("--pictures-per-minute", "0"), ("--profile", "v3-limits", "--no-fuzz")),
         (("--strict", "--pictures-per-minute", "0"), ("--strict", "--profile", "v3-limits", "--no-fuzz")),
     ],
-    ids=["lenient", "strict", "limits", "strict limits"],
+    ids=["lenient", "strict", "made-up input", "strict made-up input", "limits", "strict limits"],
 )
 def test_the_suite_finds_nothing_broken_in_any_profile(
     shelf: Shelf, tmp_path: Path, flags: tuple[str, ...], suite: tuple[str, ...]
