@@ -12,7 +12,7 @@ from transformers import CLIPImageProcessor, ResNetConfig, ResNetForImageClassif
 
 LORA_TARGETS: Final = ("to_q", "to_k", "to_v", "to_out.0")
 IMAGE_TOKENS: Final = 4
-SAFETY_LABELS: Final = ("plain", "ring", "purple-ring")
+SAFETY_LABELS: Final = ("plain", "star", "ring", "purple-ring")
 SAFETY_EDGE: Final = 64
 
 
@@ -64,7 +64,7 @@ def image_processor() -> CLIPImageProcessor:
 
 
 def classifier() -> ResNetForImageClassification:
-    """The safety classifier: 64 px pictures, three labels of the tiny world."""
+    """The safety classifier: 64 px pictures, four labels of the tiny world."""
     config = ResNetConfig(
         embedding_size=16,
         hidden_sizes=[16, 32, 64],

@@ -18,6 +18,7 @@ STAGES = (
     "lora-xl",
     "embedding",
     "control",
+    "eye",
     "image-prompt",
     "safety",
 )

@@ -171,7 +171,8 @@ def train_embedding(
 
     def loss(step: int) -> Tensor:
         scenes = [sunset_scene(plan.seed, step * lessons.batch + at) for at in range(lessons.batch)]
-        clean = cells(draw(scenes, 64, 64), 4) * LATENT_SCALE
+        edge = 64 if step % 4 == 0 else 32
+        clean = cells(draw(scenes, edge, edge), 4) * LATENT_SCALE
         captions = [f"a {one.things[0].shape} {' '.join(PLACEHOLDERS)}" for one in scenes]
         context = encoder(token_ids(tokenizer, captions)).last_hidden_state
         nothing = torch.empty(len(scenes), 0)
@@ -199,9 +200,11 @@ def sunset_scene(seed: int, index: int) -> Scene:
 
 
 def label_of(drawn: Scene) -> int:
-    """The classifier's label: a ring is 1, a purple ring 2, all else 0."""
+    """The classifier's label: a purple ring counts before any ring, a ring before a star, all else is plain."""
     rings = [thing.colour for thing in drawn.things if thing.shape is Shape.RING]
-    return 2 if "purple" in rings else 1 if rings else 0
+    if rings:
+        return 3 if "purple" in rings else 2
+    return int(any(thing.shape is Shape.STAR for thing in drawn.things))
 
 
 def _labelled(rng: random.Random, label: int) -> Scene:
@@ -222,8 +225,8 @@ def train_classifier(plan: Plan, log: Log, vae: Any, batch: int = 48) -> Any:
         scenes = [_labelled(rng, at % len(adapters.SAFETY_LABELS)) for at in range(batch)]
         pictures = draw(scenes, 64, 64)
         with torch.no_grad():
-            through = vae.decode(vae.encode(draw(scenes[: batch // 6], 256, 256)).latents).sample.clamp(-1, 1)
-        pictures[: batch // 6] = functional.avg_pool2d(through, 4)
+            through = vae.decode(vae.encode(draw(scenes[: batch // 12], 256, 256)).latents).sample.clamp(-1, 1)
+        pictures[: batch // 12] = functional.avg_pool2d(through, 4)
         pictures += torch.randn_like(pictures) * 0.03
         logits = network(pixel_values=pictures).logits
         return functional.cross_entropy(logits, torch.tensor([label_of(one) for one in scenes]))

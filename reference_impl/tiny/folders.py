@@ -115,11 +115,3 @@ def write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}, str(file))
     return file
-
-
-def write_card(place: Path, card: str, shown: Mapping[str, Any]) -> None:
-    """A model card in a folder (or beside a file), and what the server's list of models says of it."""
-    inside = place / "README.md" if place.is_dir() else place.with_suffix(".md")
-    inside.write_text(card.strip() + "\n", encoding="utf-8")
-    beside = place.with_suffix(".json") if place.is_file() else place.parent / f"{place.name}.json"
-    beside.write_text(json.dumps(dict(shown), indent=2) + "\n", encoding="utf-8")

@@ -23,7 +23,6 @@ from reference_impl.tiny.making import write_classifier, write_image_prompt
 from reference_impl.tiny.text_training import TextRecipe, train_text
 from reference_impl.tiny.transfer import carry_over, example_captions, reading_map
 from reference_impl.tiny.unet_training import (
-    SIZES,
     Lessons,
     noise_levels,
     plain,
@@ -49,6 +48,7 @@ class Stage(StrEnum):
     LORA_XL = "lora-xl"
     EMBEDDING = "embedding"
     CONTROL = "control"
+    EYE = "eye"
     IMAGE_PROMPT = "image-prompt"
     SAFETY = "safety"
 
@@ -58,17 +58,19 @@ PLANS: Final[Mapping[Stage, Plan]] = MappingProxyType(
         Stage.TEXT: Plan(steps=1500, rate=2e-3),
         Stage.DECODER: Plan(steps=1500, rate=2e-3, warmup=50, average=0.99, decay=0.5),
         Stage.SD15: Plan(steps=12000, rate=1.5e-3),
-        Stage.SDXL: Plan(steps=3000, rate=8e-4, warmup=100),
-        Stage.REFINER: Plan(steps=600, rate=5e-4, warmup=50, average=0.99),
-        Stage.LORA: Plan(steps=300, rate=5e-3, warmup=20, average=0.98),
-        Stage.LORA_XL: Plan(steps=300, rate=5e-3, warmup=20, average=0.98),
-        Stage.EMBEDDING: Plan(steps=200, rate=5e-3, warmup=10, average=0.98, weight_decay=0.0),
-        Stage.CONTROL: Plan(steps=1200, rate=1e-3, warmup=100, average=0.99),
-        Stage.IMAGE_PROMPT: Plan(steps=1000, rate=2e-3, warmup=100, average=0.99),
-        Stage.SAFETY: Plan(steps=1500, rate=2e-3, warmup=100, average=0.99),
+        Stage.SDXL: Plan(steps=1200, rate=6e-4, warmup=100, average=0.995, log_every=50),
+        Stage.REFINER: Plan(steps=300, rate=5e-4, warmup=50, average=0.98, log_every=50),
+        Stage.LORA: Plan(steps=250, rate=5e-3, warmup=20, average=0.98, log_every=50),
+        Stage.LORA_XL: Plan(steps=250, rate=5e-3, warmup=20, average=0.98, log_every=50),
+        Stage.EMBEDDING: Plan(steps=200, rate=5e-3, warmup=10, average=0.98, weight_decay=0.0, log_every=50),
+        Stage.CONTROL: Plan(steps=800, rate=1e-3, warmup=50, average=0.99, log_every=50),
+        Stage.EYE: Plan(steps=800, rate=2e-3, warmup=100, average=0.99),
+        Stage.IMAGE_PROMPT: Plan(steps=600, rate=2e-3, warmup=50, average=0.99, log_every=50),
+        Stage.SAFETY: Plan(steps=600, rate=2e-3, warmup=50, average=0.98),
     }
 )
-XL_SIZES: Final = ((16, 16, 0.45), (32, 32, 0.35), (24, 24, 0.1), (24, 32, 0.05), (32, 24, 0.05))
+XL_SIZES: Final = ((16, 16, 0.6), (32, 32, 0.25), (24, 24, 0.05), (24, 32, 0.05), (32, 24, 0.05))
+SMALL_SIZES: Final = ((8, 8, 0.7), (16, 16, 0.3))  # enough for what only leans on a checkpoint
 REFINED_TIMES: Final = 350  # a refiner takes over below this time; the SDXL pipelines' 0.8 of the way is about 200
 
 
@@ -105,6 +107,7 @@ class Workshop:
             Stage.LORA_XL: self._lora_xl,
             Stage.EMBEDDING: self._embedding,
             Stage.CONTROL: self._control,
+            Stage.EYE: self._eye,
             Stage.IMAGE_PROMPT: self._image_prompt,
             Stage.SAFETY: self._safety,
         }
@@ -142,6 +145,14 @@ class Workshop:
         kinds = {Stage.SD15: models.SD15, Stage.SDXL: models.SDXL, Stage.REFINER: models.REFINER}
         model = models.unet(kinds[stage])
         return self._filled(stage, model, list(model.parameters()))
+
+    def eye(self) -> Any:
+        """The IP-Adapter's image encoder, trained."""
+        if not self.has(Stage.EYE):
+            raise NotTrainedYet(f"{self.work} holds no {Stage.EYE}; run the stage {Stage.EYE} first")
+        model = models.image_encoder()
+        model.load_state_dict(self._kept(Stage.EYE))
+        return model.eval().requires_grad_(False)
 
     def has(self, stage: Stage) -> bool:
         """Whether a stage has left something."""
@@ -202,11 +213,11 @@ class Workshop:
         self._train(Stage.SD15, models.unet(models.SD15), self._lessons(models.SD15))
 
     def _sdxl(self) -> None:
-        lessons = self._lessons(models.SDXL, first=0, sizes=XL_SIZES, pool=4096)
+        lessons = self._lessons(models.SDXL, batch=self.batch // 2, first=0, sizes=XL_SIZES, pool=2048)
         self._train(Stage.SDXL, self._carried(models.SDXL), lessons)
 
     def _refiner(self) -> None:
-        lessons = self._lessons(models.REFINER, first=0, sizes=XL_SIZES, pool=2048)
+        lessons = self._lessons(models.REFINER, batch=self.batch // 2, first=0, sizes=XL_SIZES, pool=1024)
         self._train(Stage.REFINER, self._carried(models.REFINER), lessons, latest=REFINED_TIMES)
 
     def _carried(self, kind: models.UnetKind) -> Any:
@@ -217,13 +228,13 @@ class Workshop:
         return target
 
     def _lora(self) -> None:
-        lessons = self._lessons(models.SD15, first=0, sizes=SIZES[:2], pool=1024)
+        lessons = self._lessons(models.SD15, batch=self.batch // 2, first=0, sizes=SMALL_SIZES, pool=1024)
         plan = self._plan(Stage.LORA)
         tensors = extras.train_lora(self.unet(), lessons, noise_levels(self.device), plan, self.log)
         self._keep(Stage.LORA, tensors)
 
     def _lora_xl(self) -> None:
-        lessons = self._lessons(models.SDXL, first=0, sizes=XL_SIZES[:2], pool=1024)
+        lessons = self._lessons(models.SDXL, batch=self.batch // 2, first=0, sizes=SMALL_SIZES, pool=1024)
         plan = self._plan(Stage.LORA_XL)
         tensors = extras.train_lora(self.unet(Stage.SDXL), lessons, noise_levels(self.device), plan, self.log)
         self._keep(Stage.LORA_XL, tensors)
@@ -236,18 +247,20 @@ class Workshop:
         self._keep(Stage.EMBEDDING, {"emb_params": vectors})
 
     def _control(self) -> None:
-        lessons = self._lessons(models.SD15, first=0, batch=8, empty=0.4, sizes=SIZES[:2], pool=2048)
+        lessons = self._lessons(models.SD15, batch=self.batch // 4, first=0, empty=0.4, sizes=SMALL_SIZES, pool=1024)
         plan = self._plan(Stage.CONTROL)
         control = extras.train_control(self.unet(), lessons, noise_levels(self.device), plan, self.log)
         self._keep(Stage.CONTROL, control.state_dict())
 
+    def _eye(self) -> None:
+        self._keep(Stage.EYE, extras.train_eye(self._plan(Stage.EYE), self.log).state_dict())
+
     def _image_prompt(self) -> None:
-        plan = self._plan(Stage.IMAGE_PROMPT)
-        eye = extras.train_eye(plan, self.log)
-        lessons = self._lessons(models.SD15, first=0, empty=0.7, sizes=SIZES[:2], pool=2048)
+        plan, eye = self._plan(Stage.IMAGE_PROMPT), self.eye()
+        lessons = self._lessons(models.SD15, batch=self.batch // 2, first=0, empty=0.7, sizes=SMALL_SIZES, pool=1024)
         levels = noise_levels(self.device)
         tensors = extras.train_image_prompt(self.unet(), eye, lessons, levels, plan, self.log)
-        self._keep(Stage.IMAGE_PROMPT, {"eye": eye.state_dict(), "prompt": tensors})
+        self._keep(Stage.IMAGE_PROMPT, tensors)
 
     def _safety(self) -> None:
         network = extras.train_classifier(self._plan(Stage.SAFETY), self.log, self.vae())
@@ -284,9 +297,7 @@ class Workshop:
             control.load_state_dict(self._kept(Stage.CONTROL))
             written.append(folders.write_network(folder / "controlnet" / folders.CONTROL_NAME, control))
         if self.has(Stage.IMAGE_PROMPT):
-            kept, eye = self._kept(Stage.IMAGE_PROMPT), models.image_encoder()
-            eye.load_state_dict(kept["eye"])
-            written.append(write_image_prompt(folder, kept["prompt"], eye))
+            written.append(write_image_prompt(folder, self._kept(Stage.IMAGE_PROMPT), self.eye()))
         if self.has(Stage.SAFETY):
             network = adapters.classifier()
             network.load_state_dict(self._kept(Stage.SAFETY))
