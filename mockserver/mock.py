@@ -33,6 +33,7 @@ from openapi.catalogue import Catalogue, Kind
 from openapi.document import Document
 
 if TYPE_CHECKING:
+    from mockserver.core.rehearsal import Rehearsal
     from mockserver.coverage.collector import Coverage
     from mockserver.faults.directives import Spell
     from mockserver.outbound.sender import Sender
@@ -56,6 +57,8 @@ class Parts:
         pause: waits for seconds of the wall, while an answer is held back.
         sender: sends webhooks; None: over HTTP, to whom the settings allow.
         uploader: puts pictures into buckets; None: with boto3, where the settings say.
+        rehearse: finds the recorded task that a submission of an operation is to follow, or refuses it; None: tasks
+            are planned by the fleet.
     """
 
     wall: Wall = field(default_factory=SystemWall)
@@ -66,6 +69,7 @@ class Parts:
     pause: Callable[[float], Awaitable[None]] = wait
     sender: Sender | None = None
     uploader: Uploader | None = None
+    rehearse: Callable[[str, Submission], Rehearsal] | None = None
 
 
 class Mock:
@@ -105,6 +109,7 @@ class Mock:
         self.on_attempt: Callable[[World, Delivery, Attempt], None] | None = None
         self.on_end: set[Callable[[], None]] = set()
         self._sender = parts.sender
+        self._rehearse = parts.rehearse
         self._courier: Courier | None = None
         self._on_fault: Callable[[World, Fired], None] | None = None
         self.coverage: Coverage | None = None
@@ -216,6 +221,7 @@ class Mock:
         price_micro_usd = prices.total_micro_usd(operation_id, recipe, delivery, is_sdxl=is_sdxl)
         if not world.account.idle:
             world.check_account(operation_id, recipe.count, price_micro_usd)
+        rehearsal = None if self._rehearse is None else self._rehearse(operation_id, submission)
         while len(self._owners) >= limits.tasks or self._task_bytes + len(body) > limits.task_bytes:
             self._drop_a_task(world)
         task = world.submit(
@@ -227,6 +233,7 @@ class Mock:
             price_micro_usd=price_micro_usd,
             spell=spell,
             own=own,
+            rehearsal=rehearsal,
         )
         self._owners[task.id] = world
         self._task_bytes += len(body)

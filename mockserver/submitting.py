@@ -8,7 +8,7 @@ from functools import cache, partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from mockserver.calls import Call, dump_body, parse_body, read_body
+from mockserver.calls import Call, dump_body, parse_body, read_body, refusal_of
 from mockserver.core.errors import Refusal
 from mockserver.core.findings import Code, Finding
 from mockserver.core.recipe import Recipe
@@ -23,8 +23,9 @@ from mockserver.mock import Mock
 from mockserver.money.fingerprint import fingerprint
 from mockserver.money.verdicts import VerdictKind
 from mockserver.submissions.inputs import Pictures, StoredPictures, SubmittedPictures
-from mockserver.submissions.submission import Context, Reader
+from mockserver.submissions.submission import Context, Reader, Submission
 from mockserver.trouble import Disturbed
+from openapi.document import Reading
 
 if TYPE_CHECKING:
     from mockserver.faults.directives import Spell
@@ -166,6 +167,20 @@ def recipe_of(task: Task, mock: Mock) -> Recipe:
     context = _context(task.operation_id, mock, StoredPictures(mock.inputs))
     submission = _reader(task.operation_id)(parse_body(task.body, operation.version), context)
     return replace(submission.recipe, seed=task.seed)
+
+
+def submission_of(operation_id: str, raw: bytes, mock: Mock) -> Submission:
+    """What a submit's body asks for, as far as the tolerated reading takes it; nothing of it is kept.
+
+    Raises:
+        Refusal: the contract refuses it.
+    """
+    operation = mock.document.operations[operation_id]
+    body = parse_body(raw, operation.version)
+    if not operation.is_valid(body, Reading.TOLERATED):
+        raise refusal_of(operation, operation.problems(body, Reading.TOLERATED))
+    pictures = SubmittedPictures(mock.inputs, mock.document.picture_limits)
+    return _reader(operation_id)(body, _context(operation_id, mock, pictures))
 
 
 @cache

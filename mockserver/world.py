@@ -36,6 +36,7 @@ from mockserver.webhooks.settings import MAX_DELIVERIES, WebhookSettings
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from mockserver.core.rehearsal import Rehearsal
     from mockserver.faults.directives import Spell
     from mockserver.faults.effects import Effect
     from mockserver.faults.fate import Fate
@@ -231,6 +232,7 @@ class World:
         price_micro_usd: int = 0,
         spell: Spell | None = None,
         own: Sequence[Armed] = (),
+        rehearsal: Rehearsal | None = None,
     ) -> Task:
         """Accepts a submission: makes its task with the plan of its whole life.
 
@@ -243,6 +245,7 @@ class World:
             price_micro_usd: what it costs.
             spell: what its magic inputs ask for.
             own: the rules of that, in force.
+            rehearsal: how a recorded task went that this one follows, whatever faults there are in its life.
         """
         now_ms = self.clock.now_ms()
         number = self.created
@@ -285,6 +288,8 @@ class World:
                 task.outcome, task.reason = Status.FAILED, fate.reason
         if spell is not None:
             self._enchant(task, spell, own)
+        if rehearsal is not None:
+            rehearsal.cast(task)
         self.tasks.add(task)
         self.created = number + 1
         self.ledger.add(task.id, now_ms, operation_id, recipe.count, price_micro_usd)

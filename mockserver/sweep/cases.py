@@ -94,6 +94,12 @@ CASES: tuple[Case, ...] = (
     _once("poll-429", "a poll is answered 429, Retry-After 1 s", _POLL, _BUSY),
     _once("poll-500", "a poll is answered 500", _POLL, {"status": 500}),
     _once("poll-502", "a poll is answered by a gateway, 502 and HTML", _POLL, _gateway(502)),
+    Case(
+        id="poll-503-thrice",
+        name="three polls in a row are answered 503",
+        point=_POLL,
+        rules=({"point": "result", "effect": _gateway(503), "times": 3},),
+    ),
     _once("poll-reset", "a poll's connection is reset", _POLL, "CONNECTION_RESET_BY_PEER"),
     _once("poll-silent", "a poll is never answered", _POLL, "no-answer"),
     _once("poll-malformed", "a poll's answer is malformed", _POLL, "MALFORMED_RESPONSE_CHUNK"),
@@ -135,7 +141,6 @@ CASES: tuple[Case, ...] = (
     _once("webhook-cut", "a webhook is cut so that it is no JSON", _HOOK, "truncate"),
     _always("webhook-lost", "no webhook ever comes", _HOOK, "drop", Best.SURVIVE),
     _always("bucket-denied", "the bucket takes no picture", Point.STORAGE_PUT, {"refuse": "denied"}, Best.FAIL),
-    Case(id="brown-out", name="most calls fail for ten minutes", point=Point.AUTH, scenario="brown-out"),
     Case(id="busy-fleet", name="one worker, a minute per task", point=_BEFORE, scenario="busy-fleet"),
 )
 """Every failure of a sweep, in the order of a task's life."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,9 @@ from mockserver.sweep.cases import Best, Case
 from mockserver.sweep.files import Kind, Seen
 
 LEAKS = (Code.KEY_SENT_TO_IMAGE_HOST, Code.KEY_IN_URL_OR_BODY)
+
+
+_ERROR = re.compile(r"[\w.]*(Error|Exception)\b")
 
 
 class Mark(StrEnum):
@@ -144,5 +148,7 @@ def _wrong(case: Case, clean: Evidence, seen: Evidence) -> list[tuple[Mark, str]
 
 
 def _said(seen: Evidence) -> str:
-    last = next((line.strip() for line in reversed(seen.last_words.splitlines()) if line.strip()), "")
+    """The line in which it says why, as far as one can tell: the last that names an error, else the last at all."""
+    lines = [line.strip() for line in seen.last_words.splitlines() if line.strip()]
+    last = next((line for line in reversed(lines) if _ERROR.match(line)), lines[-1] if lines else "")
     return f": {last[:160]}" if last else ""
