@@ -17,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup run reference clients test fmt lint types generated generate check conformance mutants bench lint-openapi wheel container lock clean
+.PHONY: help setup run reference clients browser test fmt lint types generated generate check conformance mutants bench lint-openapi wheel container lock clean
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=python3.12] [PORT=4280] [ARGS='...']"
@@ -37,10 +37,17 @@ clients: $(SETUP) ## install the vendor's own clients below .clients (needs node
 	@command -v npm >/dev/null || { echo "the JavaScript clients need node and npm; CLIENTS=no leaves the client tests out"; exit 2; }
 	@$(BIN)/python -m tests.clients.environments
 
+browser: $(SETUP) ## look for Chromium and fetch what the tests of the inspector page need (node and npm)
+	@command -v chromium chromium-browser google-chrome >/dev/null || { echo "the tests of the inspector need Chromium (apt-get install chromium); BROWSER=no leaves them out"; exit 2; }
+	@command -v npm >/dev/null || { echo "the tests of the inspector need node and npm; BROWSER=no leaves them out"; exit 2; }
+	@$(BIN)/python -m tests.mockserver.inspector.axe
+
 CLIENTS ?= yes
+BROWSER ?= yes
 WORKERS ?= logical
-test: $(SETUP) $(if $(filter yes,$(CLIENTS)),clients) ## run the tests (CLIENTS=no: without the vendor's clients; WORKERS=0: one after the other)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(if $(filter yes,$(CLIENTS)),,-m 'not clients') $(ARGS)
+LEFT_OUT := $(if $(filter yes,$(CLIENTS)),,and not clients) $(if $(filter yes,$(BROWSER)),,and not browser)
+test: $(SETUP) $(if $(filter yes,$(CLIENTS)),clients) $(if $(filter yes,$(BROWSER)),browser) ## run the tests (CLIENTS=no: without the vendor's clients; BROWSER=no: without a browser; WORKERS=0: one after the other)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(if $(strip $(LEFT_OUT)),-m 'not slow $(strip $(LEFT_OUT))') $(ARGS)
 
 fmt: $(SETUP) ## format the code and repair what the linter can
 	$(BIN)/ruff check --fix --quiet

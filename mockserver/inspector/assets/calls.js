@@ -1,17 +1,13 @@
 // The list of calls: what was asked and answered, in the order of the journal, newest first.
 
 import { h } from './dom.js';
-import { short, timeOfDay } from './format.js';
+import { count, short, timeOfDay } from './format.js';
 
 /** Fills a row of the list with a call. */
 export function drawCall(row, entry) {
   const bad = entry.status === 0 || entry.status >= 400;
   const target = entry.path + (entry.query && !entry.task_id ? `?${entry.query}` : '');
-  const words = [`${entry.method} ${entry.path}`, entry.status ? `status ${entry.status}` : 'no answer'];
-  if (entry.fault) words.push(`fault ${entry.fault}`);
-  if (entry.findings) words.push(`findings ${entry.told.map((one) => one.code).join(' ')}`);
   row.className = `row call${bad ? ' bad' : ''}`;
-  row.setAttribute('aria-label', words.join(', '));
   row.replaceChildren(
     h('span', { class: 'num', text: String(entry.number) }),
     h('span', { class: 'time', text: timeOfDay(entry.at_ms) }),
@@ -34,12 +30,11 @@ export function callMatches(entry, text, only) {
 /** Fills a row of the list with a webhook's delivery. */
 export function drawDelivery(row, delivery) {
   row.className = 'row call delivery';
-  row.setAttribute('aria-label', `webhook to ${delivery.url}, ${delivery.state}, ${delivery.attempts} attempts`);
   row.replaceChildren(
     h('span', { class: 'num', text: String(delivery.number) }),
     h('span', { class: 'time', text: timeOfDay(delivery.owed_since_ms) }),
     h('span', { class: `chip ${delivery.state}`, text: delivery.state }),
     h('span', { class: 'target', text: delivery.url }),
-    h('span', { class: 'flags' }, h('code', { text: short(delivery.task_id) }), h('span', { class: 'attempts', 'aria-hidden': 'true' }, ...delivery.attempted.map((one) => h('i', { class: `dot ${one.ok ? 'good' : 'bad'}` })), delivery.next_attempt_ms === null ? null : h('i', { class: 'dot planned' }))),
+    h('span', { class: 'flags' }, h('code', { text: short(delivery.task_id) }), h('span', { class: 'attempts', 'aria-hidden': 'true' }, ...delivery.attempted.map((one) => h('i', { class: `dot ${one.ok ? 'good' : 'bad'}` })), delivery.next_attempt_ms === null ? null : h('i', { class: 'dot planned' })), h('span', { class: 'off-screen', text: count(delivery.attempts, 'attempt') })),
   );
 }

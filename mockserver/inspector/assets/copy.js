@@ -45,32 +45,26 @@ export function asPytest(story) {
     const options = Object.entries(when).map(([name, value]) => `, ${name}=${asPython(value, 4)}`);
     return `    novita_world.faults.arm(${asPython(point)}, ${asPython(effect, 4)}${options.join('')})`;
   });
-  const poll = v2
-    ? [
-        '        answer = client.get("/v2/progress", params={"task_id": task_id}).json()["data"]',
-        '        if answer["status"] in (2, 3, 4):',
-        '            break',
-        `    assert answer["status"] == ${task.status === 'TASK_STATUS_FAILED' ? 3 : 2}`,
-      ]
-    : [
-        '        answer = client.get("/v3/async/task-result", params={"task_id": task_id}).json()["task"]',
-        '        if answer["status"] in ("TASK_STATUS_SUCCEED", "TASK_STATUS_FAILED"):',
-        '            break',
-        `    assert answer["status"] == "${task.status === 'TASK_STATUS_FAILED' ? 'TASK_STATUS_FAILED' : 'TASK_STATUS_SUCCEED'}"`,
-      ];
+  const failed = task.status === 'TASK_STATUS_FAILED';
+  const [path, part, ended, end] = v2
+    ? ['/v2/progress', 'data', '(2, 3, 4)', failed ? 3 : 2]
+    : ['/v3/async/task-result', 'task', '("TASK_STATUS_SUCCEED", "TASK_STATUS_FAILED")', failed ? '"TASK_STATUS_FAILED"' : '"TASK_STATUS_SUCCEED"'];
   return [
     'import httpx',
     '',
     '',
     `def test_task_${task.task_id.slice(0, 8)}(novita_world):`,
     ...arms,
-    '    headers = {"Authorization": f"Bearer {novita_world.key}"}',
-    '    client = httpx.Client(base_url=novita_world.url, headers=headers, trust_env=False)',
     `    body = ${asPython(request.body, 4)}`,
-    `    submitted = client.post("${request.path}", json=body).json()`,
-    `    task_id = submitted${v2 ? '["data"]' : ''}["task_id"]`,
-    '    for _ in range(20):  # the clock of `novita_world` moves with each poll',
-    ...poll,
+    '    headers = {"Authorization": f"Bearer {novita_world.key}"}',
+    '    with httpx.Client(base_url=novita_world.url, headers=headers, trust_env=False) as client:',
+    `        submitted = client.post("${request.path}", json=body)`,
+    `        task_id = submitted.json()${v2 ? '["data"]' : ''}["task_id"]`,
+    '        for _ in range(20):  # the clock of `novita_world` moves with each poll',
+    `            polled = client.get("${path}", params={"task_id": task_id})`,
+    `            if polled.status_code == 200 and polled.json()["${part}"]["status"] in ${ended}:`,
+    '                break',
+    `    assert polled.json()["${part}"]["status"] == ${end}`,
     '',
   ].join('\n');
 }

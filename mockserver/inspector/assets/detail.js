@@ -9,12 +9,12 @@ import { nowMs, state } from './store.js';
 const MOST_PICTURES = 8;
 
 /** The clause that a finding names, with what to do instead. */
-export function findingCard(finding, about) {
+export function findingCard(finding, about, heading = 'h3') {
   const because = finding.because?.length ? `Rests on ${finding.because.join(', ')} (docs/contradictions.md).` : '';
   return h(
     'article',
     { class: `finding ${finding.level ?? about?.level ?? ''}` },
-    h('h4', {}, h('span', { class: 'badge', text: finding.code }), ' ', about?.title ?? finding.name ?? '', finding.count > 1 ? ` (${finding.count}×)` : ''),
+    h(heading, {}, h('span', { class: 'badge', text: finding.code }), ' ', about?.title ?? finding.name ?? '', finding.count > 1 ? ` (${finding.count}×)` : ''),
     h('p', { class: 'where', text: finding.where }),
     h('p', { text: finding.message }),
     because ? h('p', { class: 'sub', text: because }) : null,
@@ -96,7 +96,7 @@ function drawTask(box, story, page) {
     story.forgotten ? h('p', { class: 'sub', text: 'The journal has dropped its oldest calls: early polls may be missing.' }) : null,
     h('ol', { class: 'story' }, story.steps.map((step) => stepItem(step, task, page))),
     story.findings.length ? h('h3', { text: `Findings (${story.findings.length})` }) : null,
-    story.findings.map((finding) => findingCard(finding, page.codes.get(finding.code))),
+    story.findings.map((finding) => findingCard(finding, page.codes.get(finding.code), 'h4')),
     story.deliveries.length ? h('h3', { text: 'Webhooks' }) : null,
     story.deliveries.map((delivery) =>
       h('article', { class: 'card' }, h('p', {}, h('span', { class: `chip ${delivery.state}`, text: delivery.state }), ' ', h('code', { text: delivery.url })), h('p', { class: 'sub', text: `${count(delivery.attempts, 'attempt')}${delivery.last ? `; the last: ${delivery.last}` : ''}` }), deliveryButtons(delivery, page), button('All of it', () => page.open('delivery', delivery.id), { class: 'link' })),

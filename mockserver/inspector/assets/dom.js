@@ -51,5 +51,5 @@ export function facts(pairs) {
 /** JSON or text, as it came, in a box that scrolls and can be reached with the keyboard. */
 export function code(value, label) {
   const text = typeof value === 'string' ? value : JSON.stringify(value, null, 2);
-  return h('pre', { class: 'code', tabindex: '0', role: 'region', 'aria-label': label }, h('code', { text }));
+  return h('pre', { class: 'code', tabindex: '0', role: 'group', 'aria-label': label }, h('code', { text }));
 }

@@ -21,15 +21,16 @@ const SAMPLE = {
 };
 
 /** Shows the first steps, or hides them. */
-export function drawEmpty(box, shown, page, { worlds }) {
-  const was = box.hidden;
+export function drawEmpty(box, shown, page, inWorld) {
   box.hidden = !shown;
-  if (!shown || (!was && box.childElementCount)) return;
+  const title = inWorld ? 'Nothing has happened in this world' : 'Nothing has happened yet';
+  if (!shown || box.dataset.title === title) return;
+  box.dataset.title = title;
   const line = asCurl(SAMPLE, location.origin).replace('$NOVITA_API_KEY', 'sk-any');
   const follow = `curl -sS '${location.origin}/v3/async/task-result?task_id=TASK' -H 'Authorization: Bearer sk-any'`;
   fill(
     box,
-    h('h2', { text: worlds ? 'Nothing has happened in this world' : 'Nothing has happened yet' }),
+    h('h2', { text: title }),
     h('p', {}, 'Point your client at ', h('code', { text: location.origin }), ' with any API key, or send this from a terminal:'),
     code(line, 'A first call'),
     h('div', { class: 'buttons' }, button('Copy', () => page.copy('The line', line), { class: 'primary' })),

@@ -135,21 +135,17 @@ function marks(track, task, scale, now) {
   if (beyond) track.append(h('b', { class: 'beyond', text: `${beyond} ›`, title: `${beyond} later than the scale shows` }));
 }
 
-/** What a lane says to who cannot see it. */
-function words(task, status) {
+/** What the marks of a lane say, for who cannot see them. */
+function words(task) {
   const calls = state.callsOfTask.get(task.task_id) ?? [];
   const downloads = calls.filter((call) => call.operation_id === null).length;
   const faults = calls.filter((call) => call.fault !== null).length;
   const deliveries = state.deliveriesOfTask.get(task.task_id) ?? [];
-  const parts = [task.prompt || 'no prompt', status];
-  if (task.finished_ms < NEVER_MS && (status === 'succeeded' || status === 'failed')) parts.push(`after ${duration(task.finished_ms - task.submitted_ms)}`);
-  parts.push(count(task.polls, 'poll'));
+  const parts = [count(task.polls, 'poll')];
   if (downloads) parts.push(count(downloads, 'download'));
   if (faults) parts.push(count(faults, 'fault'));
   for (const delivery of deliveries) parts.push(`webhook ${delivery.state} after ${count(delivery.attempts, 'attempt')}`);
-  parts.push(money(task.micro_usd));
-  if (state.moneyOfTask.has(task.task_id)) parts.push(state.moneyOfTask.get(task.task_id));
-  return parts.join(', ');
+  return `, ${parts.join(', ')}`;
 }
 
 /** Fills a row of the list with a task. */
@@ -174,17 +170,16 @@ export function drawLane(row, task, scale) {
   if (calls.some((call) => call.findings > 0)) flags.push('finding');
   if (deliveries.length) flags.push(`webhook ${deliveries.at(-1).state}`);
   row.className = `row lane is-${status}`;
-  row.setAttribute('aria-label', words(task, status));
   row.replaceChildren(
     h(
       'div',
       { class: 'lane-name' },
-      h('span', { class: `sign ${status}`, text: SIGNS[status] ?? '?', title: status }),
+      h('span', { class: `sign ${status}`, text: SIGNS[status] ?? '?', 'aria-hidden': 'true' }),
       h('span', { class: 'prompt', text: task.prompt || '(no prompt)' }),
       h('span', { class: 'sub' }, h('code', { text: short(task.task_id) }), ` ${status}`, flags.length ? ` · ${flags.join(' · ')}` : '', spent ? h('span', { class: 'spent', text: ` · ${spent}` }) : null),
     ),
     track,
-    h('div', { class: 'lane-facts' }, h('span', { text: end }), h('span', { class: 'sub', text: money(task.micro_usd) })),
+    h('div', { class: 'lane-facts' }, h('span', { text: end }), h('span', { class: 'sub', text: money(task.micro_usd) }), h('span', { class: 'off-screen', text: words(task) })),
   );
 }
 

@@ -31,6 +31,7 @@ const page = {
 let detail = null;
 let detailText = '';
 let pressed = false;
+let needsKey = false;
 let copies = {};
 let scale = new Scale('submit', []);
 
@@ -62,7 +63,7 @@ const deliveries = new Rows($('deliveries'), {
   draw: drawDelivery,
   open: (delivery) => openDetail('delivery', delivery.id),
 });
-const faults = new FaultForm($('view-faults'), page);
+const faults = new FaultForm($('faults'), page);
 
 function drawLanes() {
   const text = $('task-filter').value.trim().toLowerCase();
@@ -102,7 +103,7 @@ function show(rows, items, noneId, none) {
 
 function draw() {
   const empty = state.worldId === null || (state.loaded && !state.tasks.size && !state.calls.length && page.view === 'tasks');
-  drawEmpty($('empty'), empty, page, { worlds: state.worlds.length });
+  drawEmpty($('empty'), empty, page, state.worldId !== null);
   $('clock').hidden = $('tabs').hidden = state.worldId === null;
   for (const name of VIEWS) $(`view-${name}`).hidden = state.worldId === null || name !== page.view || (empty && name === 'tasks');
   if (state.worldId === null) return;
@@ -111,7 +112,7 @@ function draw() {
   if (page.view === 'tasks' && !empty) drawLanes();
   if (page.view === 'calls') drawCalls();
   if (page.view === 'webhooks') drawDeliveries();
-  if (page.view === 'findings') drawFindings($('view-findings'), page.codes);
+  if (page.view === 'findings') drawFindings($('findings'), page.codes);
   if (page.view === 'faults') faults.draw();
   drawSums();
   drawClock();
@@ -183,7 +184,8 @@ function soon() {
       if (id === state.worldId) {
         draw();
         if (detail !== null) await drawDetail(false);
-        if (page.view === 'coverage' && kinds.includes('requests')) await drawCoverage($('view-coverage'));
+        if (page.view === 'webhooks' && kinds.includes('webhooks')) await drawInbox();
+        if (page.view === 'coverage' && kinds.includes('requests')) await drawCoverage($('coverage'));
       }
     } catch (error) {
       if (error.status === 404) worldsChanged();
@@ -203,7 +205,7 @@ function worldsChanged() {
     try {
       await loadWorlds();
       drawWorlds();
-      if (state.worldId === null && state.worlds.length) await choose({ world: state.worlds[0].id });
+      if (state.worldId === null && state.worlds.length && !needsKey) await choose({ world: state.worlds[0].id });
       else draw();
     } catch (error) {
       $('live').title = error.message;
@@ -248,14 +250,15 @@ async function choose({ world = null, key = null }, task = null) {
     live.listen(null);
     draw();
     alarm(error.message);
-    if (error.status === 403) $('key-dialog').showModal();
+    needsKey = error.status === 403;
+    if (needsKey && !$('key-dialog').open) $('key-dialog').showModal();
     return;
   }
+  needsKey = false;
   live.listen(state.worldId);
   drawWorlds();
   draw();
-  if (page.view === 'faults') await faults.load();
-  if (page.view === 'webhooks') await drawInbox();
+  await loadView();
   if (task !== null) await openDetail('task', task);
   remember();
 }
@@ -357,10 +360,15 @@ async function go(view) {
   }
   draw();
   remember();
+  await loadView();
+}
+
+/** What a view shows beyond what is known anyway. */
+async function loadView() {
   try {
-    if (view === 'faults') await faults.load();
-    if (view === 'coverage') await drawCoverage($('view-coverage'));
-    if (view === 'webhooks') await drawInbox();
+    if (page.view === 'faults') await faults.load();
+    if (page.view === 'coverage') await drawCoverage($('coverage'));
+    if (page.view === 'webhooks' && state.worldId !== null) await drawInbox();
   } catch (error) {
     alarm(error.message);
   }
@@ -479,8 +487,10 @@ function wire() {
     list: (event) => {
       const rows = { tasks: lanes, calls, webhooks: deliveries }[page.view];
       if (!rows) return;
+      const fresh = rows.active === null;
       rows.box.focus({ preventScroll: true });
-      rows.key(event);
+      if (!fresh) rows.key(event);
+      else if (rows.active === null && rows.items.length) rows.mark(rows.items[rows.first()]);
     },
     world: () => $('world').focus(),
     freeze: () => state.worldId !== null && freeze(),
