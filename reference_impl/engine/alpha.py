@@ -26,6 +26,9 @@ GROUND = ", on a white background"
 TIGHT = 12.0
 """What differs from the ground's colour by no more than this, in 8-bit steps, is ground."""
 
+RESTLESS = 40.0
+"""The bound on a noisy ground."""
+
 ALMOST = 0.95
 """Edges more opaque than this are opaque: the rest is noise of the picture."""
 
@@ -54,7 +57,8 @@ def without_ground(picture: Image.Image) -> Image.Image:
     border = np.ones(distance.shape, bool)
     border[1:-1, 1:-1] = False
     # A restless ground needs a wider bound; half of the border counts as ground whatever it looks like.
-    tight = max(TIGHT, 2.5 * float(np.median(distance[border])))
+    usual = float(np.median(distance[border]))
+    tight = max(TIGHT, min(2.5 * usual, RESTLESS), usual)
     sure = distance <= tight
     gone = grown(border & sure, sure)
     band = _near(gone, max(2, min(distance.shape) // 128)) & ~gone

@@ -35,7 +35,8 @@ from reference_impl.headers import HeadError, head
 from reference_impl.jobs import CannotDraw
 from reference_impl.shelf import Family, Model
 
-VOCABULARY = ("vocab.json", "merges.txt")
+VOCABULARIES = (("vocab.json", "merges.txt"), ("tokenizer.json",))
+"""The files of a vocabulary: as CLIP came, and as newer libraries write them."""
 
 _NOTHING = [None, None]
 
@@ -48,7 +49,7 @@ def checkpoint(model: Model, dtype: torch.dtype) -> DiffusionPipeline:
     """
     shapes = _shapes(model)
     try:
-        kind, configs = _configs(shapes)
+        kind, configs = configurations(shapes)
     except (KeyError, IndexError) as error:
         raise CannotDraw(
             f"{model.name} is no whole SD 1.5 or SDXL checkpoint in one file: it has no {error.args[0]}; "
@@ -117,12 +118,12 @@ def control_net(model: Model, unet: UNet2DConditionModel, dtype: torch.dtype) ->
                 net = ControlNetModel.from_single_file(
                     str(model.path), config=folder, local_files_only=True, torch_dtype=dtype
                 )
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise CannotDraw(f"{model.name} is made for another kind of checkpoint than the one asked for") from error
     return net
 
 
-def _configs(shapes: Shapes) -> tuple[type[DiffusionPipeline], dict[str, Config]]:
+def configurations(shapes: Shapes) -> tuple[type[DiffusionPipeline], dict[str, Config]]:
     """The pipeline for a file, and the configuration of each of its parts, its index among them.
 
     Raises:
@@ -189,14 +190,15 @@ _FILES = {"scheduler": "scheduler_config.json", "tokenizer": "tokenizer_config.j
 
 
 def _put_vocabulary(model: Model, tokenizer: Path, words: int) -> None:
-    """Lays vocab.json and merges.txt into the folder of a tokenizer, unless the user's own lie there already."""
-    if all((tokenizer / file).is_file() for file in VOCABULARY):
+    """Lays a vocabulary of so many words into the folder of a tokenizer, unless the user's own lies there already."""
+    if _vocabulary(tokenizer):
         return
     shelf = model.path.parent
     for place in (shelf / "tokenizer", *sorted(shelf.glob("*/tokenizer")), *sorted(shelf.glob("*/tokenizer_2"))):
-        if all((place / file).is_file() for file in VOCABULARY) and _entries(place / "vocab.json") == words:
-            for file in VOCABULARY:
-                shutil.copyfile(place / file, tokenizer / file)
+        files = _vocabulary(place)
+        if files and _entries(files[0]) == words:
+            for file in files:
+                shutil.copyfile(file, tokenizer / file.name)
             return
     raise CannotDraw(
         f"{model.name} needs the vocabulary of its tokenizer ({words} entries), which is in no single file: put "
@@ -204,10 +206,20 @@ def _put_vocabulary(model: Model, tokenizer: Path, words: int) -> None:
     )
 
 
+def _vocabulary(place: Path) -> list[Path]:
+    """The files of a vocabulary that lie in a folder; none where they are not complete."""
+    for names in VOCABULARIES:
+        if all((place / name).is_file() for name in names):
+            return [place / name for name in names]
+    return []
+
+
 def _entries(file: Path) -> int:
+    """Words of a vocabulary, 0 where it cannot be read."""
     try:
-        return len(orjson.loads(file.read_bytes()))
-    except (OSError, orjson.JSONDecodeError):
+        read = orjson.loads(file.read_bytes())
+        return len(read["model"]["vocab"] if file.name == "tokenizer.json" else read)
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
         return 0
 
 

@@ -94,10 +94,10 @@ def half_mask(size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:
     return mask
 
 
-def tokenizer(folder: Path) -> CLIPTokenizer:
-    """A tokenizer of a few words."""
+def tokenizer(folder: Path, pad: str = tokens.END) -> CLIPTokenizer:
+    """A tokenizer of a few words, and what it fills texts up with."""
     tokens.write(folder, WORDS)
-    return CLIPTokenizer.from_pretrained(folder)
+    return CLIPTokenizer.from_pretrained(folder, pad_token=pad)
 
 
 def text_config(words: int, width: int, **more: Any) -> CLIPTextConfig:
@@ -188,7 +188,7 @@ def sdxl(folder: Path) -> StableDiffusionXLPipeline:
         text_encoder=CLIPTextModel(text_config(len(words), 32, hidden_act="quick_gelu")).eval(),
         text_encoder_2=CLIPTextModelWithProjection(text_config(len(words), 48, hidden_act="gelu")).eval(),
         tokenizer=words,
-        tokenizer_2=words,
+        tokenizer_2=tokenizer(folder, pad="!"),
         unet=unet,
         scheduler=EulerDiscreteScheduler(**TRAINING),
         add_watermarker=False,
@@ -204,7 +204,7 @@ def refiner(folder: Path) -> StableDiffusionXLImg2ImgPipeline:
         text_encoder=None,
         text_encoder_2=CLIPTextModelWithProjection(text_config(len(words), 48, hidden_act="gelu")).eval(),
         tokenizer=None,
-        tokenizer_2=words,
+        tokenizer_2=tokenizer(folder, pad="!"),
         unet=unet,
         scheduler=EulerDiscreteScheduler(**TRAINING),
         requires_aesthetics_score=True,
