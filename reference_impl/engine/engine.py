@@ -28,7 +28,7 @@ from reference_impl.engine.loading import Loaded, Vae, bytes_of, factor_of, load
 from reference_impl.engine.plan import Detector, Tools
 from reference_impl.engine.preview import Previewer
 from reference_impl.engine.progress import Progress
-from reference_impl.engine.protocol import OnStep
+from reference_impl.engine.protocol import OnStep, batch_key
 from reference_impl.jobs import CannotDraw, Finished, Job, Nsfw
 from reference_impl.shelf import Kind, Model, Shelf
 
@@ -84,6 +84,8 @@ class LocalEngine:
     def run(self, model: str, batch: Sequence[Job], on_step: OnStep) -> list[list[Finished]]:
         """See `protocol.Engine.run`."""
         first = batch[0]
+        if len(batch) > 1 and {batch_key(job) for job in batch} != {batch_key(first) or object()}:
+            raise ValueError("these jobs are no batch: protocol.batch_key says which may be drawn together")
         if any(job.restore_faces for job in batch):
             raise CannotDraw("restore_faces needs the weights of a face restorer, which this server has not")
         try:

@@ -40,6 +40,12 @@ class Drawn:
         return float(np.abs(self.pixels - other.pixels).mean())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Small tensors gain nothing by threads, and on a busy machine threads wait for each other."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     return Shelf(make(Path(tmp_path_factory.mktemp("models"))))

@@ -30,9 +30,9 @@ def make(folder: Path) -> Path:
     """A shelf.
 
     Checkpoints `plain` (SD 1.5), `velocity` (the same, v-prediction), `painter` (for inpainting), `follower` (for
-    instructions), `large` (SDXL), `finisher` (its refiner); the VAE `other`; LoRAs `peft`, `kohya`, `words` (of the text
-    encoder) and `hollow` (none at all); embeddings `learned`, `Multi`, `both` (SDXL) and `foreign` (of no width that
-    there is); the upscaler `up`.
+    instructions), `large` (SDXL), `finisher` (its refiner); the VAE `other`; LoRAs `peft`, `kohya`, `words` (of the
+    text encoder) and `hollow` (none at all); embeddings `learned`, `Multi`, `both` (SDXL) and `foreign` (of no width
+    that there is); the upscaler `up`.
     """
     vocabulary = tokens.write(folder / "tokenizer", WORDS)
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")

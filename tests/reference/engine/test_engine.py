@@ -79,6 +79,16 @@ def test_more_at_once_differ_by_rounding_only(engine: LocalEngine, shelf: Shelf)
             assert abs(a.pixels - b.pixels).max() <= 2
 
 
+def test_jobs_that_are_no_batch_are_refused(engine: LocalEngine) -> None:
+    for other in (
+        replace(JOB, steps=5),
+        replace(JOB, hires=Hires(width=96, height=96, strength=0.5, upscaler="Latent")),
+    ):
+        for batch in ([JOB, other], [other, JOB], [other, replace(other, prompt="a cat", steps=9)]):
+            with pytest.raises(ValueError, match="no batch"):
+                engine.run("plain", batch, quiet)
+
+
 def test_dpm_adaptive_draws_one_at_a_time_whatever_is_asked(engine: LocalEngine, shelf: Shelf) -> None:
     job = replace(JOB, sampler="DPM adaptive", count=2, steps=2)
     assert batch_key(job) is None

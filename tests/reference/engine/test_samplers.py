@@ -7,6 +7,8 @@ deterministic methods follow would end at x S / sqrt(S^2 + sigma^2); methods tha
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import cache
 
 import pytest
 import torch
@@ -25,7 +27,22 @@ NOISY = {name for name in SAMPLERS if name.startswith(("Euler a", "DPM2 a", "DPM
 NOISY.add("Restart")
 
 
-def walked(course: Course, seed: int = 1, clean: Tensor | None = None) -> tuple[Tensor, Tensor, list[float]]:
+Denoiser = Callable[[Tensor, float], Tensor]
+
+
+def of_one_kind(x: Tensor, sigma: float) -> Tensor:
+    return x * S**2 / (S**2 + sigma**2)
+
+
+def of_two_kinds(x: Tensor, sigma: float) -> Tensor:
+    """Where each value is near -1 or near 1: the noise decides early, and a wrong step ends at the wrong one."""
+    small = 0.05**2
+    return (small * x + sigma**2 * torch.tanh(x / (small + sigma**2))) / (small + sigma**2)
+
+
+def walked(
+    course: Course, seed: int = 1, clean: Tensor | None = None, denoiser: Denoiser = of_one_kind
+) -> tuple[Tensor, Tensor, list[float]]:
     """The result, the noise it began with, and the sigmas that were asked at."""
     noise = Noise([seed], CPU)
     first = noise.shaped(4, 64, 64)
@@ -36,7 +53,7 @@ def walked(course: Course, seed: int = 1, clean: Tensor | None = None) -> tuple[
         while True:
             sigmas.append(ask.sigma)
             x = ask.latents * math.sqrt(ask.sigma**2 + 1)
-            ask = walk.send(x * S**2 / (S**2 + ask.sigma**2))
+            ask = walk.send(denoiser(x, ask.sigma))
     except StopIteration as end:
         return end.value, first, sigmas
 
@@ -71,6 +88,25 @@ def test_a_method_without_noise_follows_the_flow_to_its_known_end(name: str) -> 
 def test_a_method_with_noise_ends_in_the_known_distribution(name: str) -> None:
     result, _, _ = walked(SAMPLERS[name].course(TRAINING, 40, 0))
     assert float(result.std()) == pytest.approx(S, rel=0.12)
+    assert abs(float(result.mean())) < 0.05
+
+
+@cache
+def heun_of_many_steps() -> Tensor:
+    return walked(SAMPLERS["Heun"].course(TRAINING, 200, 0), denoiser=of_two_kinds)[0]
+
+
+@pytest.mark.parametrize("name", sorted(set(SAMPLERS) - NOISY))
+def test_a_method_without_noise_ends_near_heuns_of_many_steps(name: str) -> None:
+    many = heun_of_many_steps()
+    result, _, _ = walked(SAMPLERS[name].course(TRAINING, 30, 0), denoiser=of_two_kinds)
+    assert float((result - many).abs().mean()) < 0.05
+
+
+@pytest.mark.parametrize("name", sorted(NOISY))
+def test_a_method_with_noise_ends_at_one_of_the_two_kinds(name: str) -> None:
+    result, _, _ = walked(SAMPLERS[name].course(TRAINING, 30, 0), denoiser=of_two_kinds)
+    assert float(((result.abs() - 1).abs() < 0.2).float().mean()) > 0.95
     assert abs(float(result.mean())) < 0.05
 
 
