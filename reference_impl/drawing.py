@@ -1,14 +1,14 @@
-"""From the queue to the end of a task: claim, draw, keep the pictures, say how it ended. One `Desk` per worker."""
+"""From the queue to the end of a task: `Feeder` claims and reads, a `Desk` per worker has it drawn, `Hand` ends it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from reference_impl.clock import Clock
+from reference_impl.clock import Clock, pause
 from reference_impl.gallery import Gallery, name_of
 from reference_impl.jobs import Cancelled, CannotDraw, Finished, Job, Step
 from reference_impl.outbound.buckets import Buckets, NotStored
@@ -20,13 +20,16 @@ from reference_impl.worker.protocol import Outcome, Worker, WorkerLost
 
 LEASE_MS = 60_000
 LOOK_EVERY_S = 2.0
-"""How often an idle worker looks for work that nobody told it of: a shared store's, or a lost one's."""
+"""How often an idle server looks for work that nobody told it of: a shared store's, or a lost one's."""
+AFTER_TROUBLE_S = 1.0
 
 CANCELLED = "cancelled by who runs this server"
 GIVEN_UP = (
     f"given up after {ATTEMPTS} attempts: each time the process that drew it was lost; "
     "if memory is short, fewer or smaller pictures help"
 )
+
+Batch = Sequence[tuple[Task, Job]]
 
 JobReader = Callable[[str, bytes, int], Job]
 """Operation id, body and seed of an accepted task -> its job, the same as when it was accepted."""
@@ -36,7 +39,7 @@ log = logging.getLogger("reference_impl")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What every desk shares.
+    """What drawing needs besides workers.
 
     Attributes:
         holder: the name under which this process holds tasks.
@@ -54,31 +57,40 @@ class Tools:
     batch: int = 1
 
 
-class Desk:
-    """Brings one worker its tasks, one batch after the other."""
+class Hand:
+    """The tasks that this process holds, and how they leave it: ended, or given back to the queue."""
 
-    def __init__(self, worker: Worker, tools: Tools, wake: asyncio.Event) -> None:
-        self.worker = worker
+    def __init__(self, tools: Tools) -> None:
+        self.tools = tools
         self.held: set[str] = set()
-        """The ids of what this desk has claimed and not ended yet."""
-        self._tools = tools
-        self._wake = wake
+        self.wake = asyncio.Event()
+        """Set when something may be free to claim."""
+        self._begun: set[str] = set()
         self._keeping: set[asyncio.Task[None]] = set()
 
-    async def run(self) -> None:
-        """Draw for ever."""
-        while True:
-            await self.worker.wait_ready()
-            try:
-                idle = not await self._next()
-            except Exception:
-                # What was claimed and is not in hand any more comes back when its lease ends.
-                log.exception("desk.failed", extra={"device": self.worker.name})
-                idle = True
-            if idle:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_EVERY_S):
-                        await self._wake.wait()
+    async def begin(self, task_ids: Collection[str]) -> None:
+        """Work on these begins."""
+        self._begun.update(task_ids)
+        await self.tools.store.begin(self.tools.holder, task_ids, self.tools.clock.now_ms())
+
+    def keep(self, task: Task, job: Job, outcome: Outcome) -> None:
+        """Store what became of a task, beside whatever is drawn next: no device waits for disks and buckets."""
+        keeping = asyncio.create_task(self._keep(task, job, outcome), name=f"keep {task.task_id}")
+        self._keeping.add(keeping)
+        keeping.add_done_callback(self._keeping.discard)
+
+    async def fail(self, task: Task, reason: str) -> None:
+        """The task ends without pictures."""
+        log.warning("task.failed", extra={"task_id": task.task_id, "reason": reason})
+        await self._end(task, Ending(status=Status.FAILED, ended_ms=self.tools.clock.now_ms(), reason=reason))
+
+    async def give_back(self, task_ids: Collection[str], *, counts: bool = True) -> None:
+        """Let others, or a later try, have these; without `counts` as if they had never been begun."""
+        begun, unbegun = self._begun.intersection(task_ids), set(task_ids) - self._begun
+        self._drop(task_ids)
+        await self.tools.store.give_back(self.tools.holder, begun, counts=counts)
+        await self.tools.store.give_back(self.tools.holder, unbegun, counts=True)
+        self.wake.set()
 
     async def finish(self, within_s: float) -> None:
         """Let pictures that are drawn already be kept, for so long; the rest is queued again as if never begun."""
@@ -86,96 +98,39 @@ class Desk:
             await asyncio.wait(self._keeping, timeout=within_s)
         for task in self._keeping:
             task.cancel()
-        await self._give_back(list(self.held), counts=False)
+        await self.give_back(list(self.held), counts=False)
 
-    async def _next(self) -> bool:
-        """Draw what comes next; False when nothing waits."""
-        tools = self._tools
-        self._wake.clear()
-        claimed = await tools.store.claim(
-            tools.holder, now_ms=tools.clock.now_ms(), lease_ms=LEASE_MS, pictures=tools.batch
-        )
-        if not claimed:
-            return False
-        self._wake.set()  # another desk may have slept through what came meanwhile
-        task_ids = [one.task.task_id for one in claimed]
-        self.held.update(task_ids)
-        try:
-            batch = [(one.task, job) for one in claimed if (job := await self._job(one)) is not None]
-            if batch:
-                await self._draw(batch)
-        except WorkerLost as error:
-            log.warning("batch.lost", extra={"device": self.worker.name, "reason": str(error)})
-            spent = [one.task for one in claimed if error.begun and one.task.attempts >= ATTEMPTS]
-            for task in spent:
-                await self._fail(task, f"{GIVEN_UP} ({error})")
-            await self._give_back([one for one in task_ids if one in self.held], counts=error.begun)
-        except Exception:
-            await self._give_back(task_ids, counts=True)
-            raise
-        return True
-
-    async def _job(self, claimed: Claimed) -> Job | None:
-        """The job of a task; a task that cannot have one has ended then."""
-        task = claimed.task
-        if task.attempts > ATTEMPTS:
-            await self._fail(task, GIVEN_UP)
-            return None
-        try:
-            return await asyncio.to_thread(self._tools.job_of, task.operation_id, claimed.body, task.seed)
-        except Exception as error:
-            log.exception("task.unreadable", extra={"task_id": task.task_id})
-            await self._fail(task, f"its request, accepted before, is refused now: {error}")
-            return None
-
-    async def _draw(self, batch: Sequence[tuple[Task, Job]]) -> None:
-        progress = self._tools.progress
-        for task, _ in batch:
-            progress.begin(task.task_id)
-
-        def on_step(step: Step) -> None:
-            for task, _ in batch:
-                # The engine's preview is of the first picture; the others of a batch show none.
-                first = task is batch[0][0]
-                progress.step(task.task_id, step if first else Step(done=step.done, total=step.total))
-
-        log.info("batch.begun", extra={"device": self.worker.name, "task_ids": [task.task_id for task, _ in batch]})
-        outcomes = await self.worker.draw([(task.task_id, job) for task, job in batch], on_step)
-        for (task, job), outcome in zip(batch, outcomes, strict=True):
-            # Beside the next batch: the device need not wait for disks and buckets.
-            keeping = asyncio.create_task(self._keep(task, job, outcome), name=f"keep {task.task_id}")
-            self._keeping.add(keeping)
-            keeping.add_done_callback(self._keeping.discard)
+    def _drop(self, task_ids: Collection[str], *, ended: bool = False) -> None:
+        self.held.difference_update(task_ids)
+        self._begun.difference_update(task_ids)
+        for task_id in task_ids:
+            self.tools.progress.forget(task_id, ended=ended)
 
     async def _keep(self, task: Task, job: Job, outcome: Outcome) -> None:
         try:
             match outcome:
                 case CannotDraw():
-                    await self._fail(task, outcome.reason)
+                    await self.fail(task, outcome.reason)
                 case Cancelled():
-                    await self._fail(task, CANCELLED)
+                    await self.fail(task, CANCELLED)
                 case _:
                     await self._succeed(task, job, outcome)
         except Exception:
+            # Its lease runs out, and it is drawn again.
             log.exception("task.not_kept", extra={"task_id": task.task_id})
-            self.held.discard(task.task_id)  # its lease runs out, and it is drawn again
+            self._drop([task.task_id])
 
     async def _succeed(self, task: Task, job: Job, drawn: list[Finished]) -> None:
-        self._tools.progress.drawn(task)
+        self.tools.progress.drawn(task)
         files = [(name_of(task.task_id, index, job.file_format), one.file) for index, one in enumerate(drawn)]
-        urls: Sequence[str | None] = [None] * len(drawn)
         try:
-            if task.delivery.bucket is None:
-                await asyncio.to_thread(self._tools.gallery.keep, task.task_id, files)
-            else:
-                typed = [(name, content, job.file_format.media_type) for name, content in files]
-                urls = await self._tools.buckets.put(task.delivery.bucket, task.task_id, typed)
+            urls = await self._stored(task, job, files)
         except NotStored as error:
-            await self._fail(task, str(error))
+            await self.fail(task, str(error))
             return
         except OSError as error:
             log.exception("pictures.not_kept", extra={"task_id": task.task_id})
-            await self._fail(task, f"the server could not store the pictures: {error.strerror}")
+            await self.fail(task, f"the server could not store the pictures: {error.strerror}")
             return
         pictures = tuple(
             Picture(
@@ -189,24 +144,133 @@ class Desk:
             )
             for (name, _), one, url in zip(files, drawn, urls, strict=True)
         )
-        await self._end(task, Ending(status=Status.SUCCEED, ended_ms=self._tools.clock.now_ms(), pictures=pictures))
+        await self._end(task, Ending(status=Status.SUCCEED, ended_ms=self.tools.clock.now_ms(), pictures=pictures))
 
-    async def _fail(self, task: Task, reason: str) -> None:
-        log.warning("task.failed", extra={"task_id": task.task_id, "reason": reason})
-        await self._end(task, Ending(status=Status.FAILED, ended_ms=self._tools.clock.now_ms(), reason=reason))
+    async def _stored(self, task: Task, job: Job, files: list[tuple[str, bytes]]) -> Sequence[str | None]:
+        """Where each file is to be found: None is here."""
+        bucket = task.delivery.bucket
+        if bucket is None:
+            await asyncio.to_thread(self.tools.gallery.keep, task.task_id, files)
+            return [None] * len(files)
+        typed = [(name, content, job.file_format.media_type) for name, content in files]
+        return await self.tools.buckets.put(bucket, task.task_id, typed)
 
     async def _end(self, task: Task, ending: Ending) -> None:
-        ended = await self._tools.store.end(self._tools.holder, task.task_id, ending)
-        self.held.discard(task.task_id)
-        self._tools.progress.forget(task.task_id, ended=True)
-        log.info("task.ended", extra={"task_id": task.task_id, "status": ending.status, "ours": ended})
-        self._tools.events.look()
+        ours = await self.tools.store.end(self.tools.holder, task.task_id, ending)
+        self._drop([task.task_id], ended=True)
+        log.info("task.ended", extra={"task_id": task.task_id, "status": ending.status, "ours": ours})
+        self.tools.events.look()
 
-    async def _give_back(self, task_ids: Sequence[str], *, counts: bool) -> None:
-        if not task_ids:
-            return
-        self.held.difference_update(task_ids)
+
+class Feeder:
+    """Claims and reads what workers ask for; one batch ahead, so that no device waits for the disk.
+
+    Where tasks are drawn together nothing is done ahead: what comes in until a worker asks may join.
+    """
+
+    def __init__(self, hand: Hand) -> None:
+        self._hand = hand
+        self._asked = asyncio.Semaphore(0)
+        self._ahead = 1 if hand.tools.batch == 1 else 0
+        self._batches: asyncio.Queue[Batch] = asyncio.Queue()
+
+    async def next(self) -> Batch:
+        """The next batch to draw."""
+        for _ in range(1 + self._ahead):
+            self._asked.release()
+        self._ahead = 0  # it stays one ahead from the first call on
+        return await self._batches.get()
+
+    async def run(self) -> None:
+        """Claim and read as much as is asked for, for ever."""
+        while True:
+            await self._asked.acquire()
+            while not (batch := await self._claimed()):
+                pass
+            self._batches.put_nowait(batch)
+
+    async def _claimed(self) -> Batch:
+        """What comes next; empty when there was nothing, after a wait."""
+        hand = self._hand
+        hand.wake.clear()
+        try:
+            until_ms = hand.tools.clock.now_ms() + LEASE_MS
+            claimed = await hand.tools.store.claim(hand.tools.holder, until_ms=until_ms, pictures=hand.tools.batch)
+            hand.held.update(one.task.task_id for one in claimed)
+            if claimed:
+                return [(one.task, job) for one in claimed if (job := await self._job(one)) is not None]
+        except Exception:
+            # What was claimed comes free when its lease ends, or at the next start.
+            log.exception("queue.failed")
+            await pause(AFTER_TROUBLE_S)
+            return []
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await hand.wake.wait()
+        return []
+
+    async def _job(self, claimed: Claimed) -> Job | None:
+        """The job of a task; a task that cannot have one has ended then."""
+        task, tools = claimed.task, self._hand.tools
+        if task.attempts >= ATTEMPTS:
+            await self._hand.fail(task, GIVEN_UP)
+            return None
+        try:
+            return await asyncio.to_thread(tools.job_of, task.operation_id, claimed.body, task.seed)
+        except Exception as error:
+            log.exception("task.unreadable", extra={"task_id": task.task_id})
+            await self._hand.fail(task, f"its request, accepted before, is refused now: {error}")
+            return None
+
+
+class Desk:
+    """Brings one worker one batch after the other."""
+
+    def __init__(self, worker: Worker, hand: Hand, feeder: Feeder) -> None:
+        self._worker = worker
+        self._hand = hand
+        self._feeder = feeder
+
+    async def run(self) -> None:
+        """Have drawn what comes, for ever."""
+        while True:
+            await self._worker.wait_ready()
+            batch = await self._feeder.next()
+            try:
+                await self._draw(batch)
+            except WorkerLost as error:
+                await self._lost(batch, error)
+            except Exception:
+                log.exception("batch.failed", extra={"device": self._worker.name})
+                await self._hand.give_back([task.task_id for task, _ in batch])
+                await pause(AFTER_TROUBLE_S)
+
+    async def _draw(self, batch: Batch) -> None:
+        progress = self._hand.tools.progress
+        task_ids = [task.task_id for task, _ in batch]
         for task_id in task_ids:
-            self._tools.progress.forget(task_id, ended=False)
-        await self._tools.store.give_back(self._tools.holder, task_ids, counts=counts)
-        self._wake.set()
+            progress.begin(task_id)
+
+        def on_step(step: Step) -> None:
+            # The engine's preview is of the first picture; the other tasks of a batch show none.
+            progress.step(task_ids[0], step)
+            for task_id in task_ids[1:]:
+                progress.step(task_id, Step(done=step.done, total=step.total))
+
+        log.info("batch.begun", extra={"device": self._worker.name, "task_ids": task_ids})
+        begin = asyncio.create_task(self._hand.begin(task_ids))
+        try:
+            outcomes = await self._worker.draw([(task.task_id, job) for task, job in batch], on_step)
+        finally:
+            await begin
+        for (task, job), outcome in zip(batch, outcomes, strict=True):
+            self._hand.keep(task, job, outcome)
+
+    async def _lost(self, batch: Batch, error: WorkerLost) -> None:
+        """Once more, unless this was the last attempt; `Task.attempts` are those before this one."""
+        log.warning("batch.lost", extra={"device": self._worker.name, "reason": str(error)})
+        spent = {task.task_id for task, _ in batch if error.begun and task.attempts + 1 >= ATTEMPTS}
+        for task, _ in batch:
+            if task.task_id in spent:
+                await self._hand.fail(task, f"{GIVEN_UP} ({error})")
+        await self._hand.give_back([task.task_id for task, _ in batch if task.task_id not in spent], counts=error.begun)

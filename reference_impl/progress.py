@@ -83,12 +83,14 @@ class Progress:
         """How much is done, in [0, 1]."""
         if task.status is Status.SUCCEED:
             return 1.0
+        if task.status is Status.QUEUED:
+            return 0.0  # also in the moment between the first step and the note that work has begun
         return self._shown.get(task.task_id, 0.0)
 
     def preview(self, task: Task) -> bytes | None:
         """The newest small picture of what is being drawn."""
         running = self._running.get(task.task_id)
-        return None if running is None or task.status.is_final else running.preview
+        return running.preview if running is not None and task.status is Status.PROCESSING else None
 
     def eta_s(self, task: Task, ahead: float) -> float:
         """Seconds until it ends.

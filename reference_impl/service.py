@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from reference_impl.clock import Clock, Ids, pause
-from reference_impl.drawing import CANCELLED, LEASE_MS, Desk, JobReader, Tools
+from reference_impl.drawing import CANCELLED, LEASE_MS, Desk, Feeder, Hand, JobReader, Tools
 from reference_impl.engine.protocol import batch_key
 from reference_impl.gallery import Gallery
 from reference_impl.jobs import Job
@@ -103,7 +103,6 @@ class Service:
         self.ids = parts.ids
         self._parts = parts
         self._store = parts.store
-        self._wake = asyncio.Event()
         self._progress = Progress(parts.clock, len(parts.workers))
         self._events = Events(parts.store, parts.post, self._event, parts.clock, parts.retry_s)
         tools = Tools(
@@ -117,7 +116,9 @@ class Service:
             holder=parts.holder,
             batch=parts.batch,
         )
-        self._desks = [Desk(worker, tools, self._wake) for worker in parts.workers]
+        self._hand = Hand(tools)
+        self._feeder = Feeder(self._hand)
+        self._desks = [Desk(worker, self._hand, self._feeder) for worker in parts.workers]
         self._running: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -130,7 +131,7 @@ class Service:
         await self._sweep()
         for worker in self._parts.workers:
             await worker.start()
-        jobs: list[Coroutine[Any, Any, None]] = [self._events.run(), self._keep_house()]
+        jobs: list[Coroutine[Any, Any, None]] = [self._events.run(), self._keep_house(), self._feeder.run()]
         jobs += [desk.run() for desk in self._desks]
         self._running = [asyncio.create_task(job) for job in jobs]
 
@@ -141,8 +142,7 @@ class Service:
         await asyncio.gather(*self._running, return_exceptions=True)
         for worker in self._parts.workers:
             await worker.stop()
-        for desk in self._desks:
-            await desk.finish(LAST_WORDS_S)
+        await self._hand.finish(LAST_WORDS_S)
         await self._events.finish(LAST_WORDS_S)
         await self._parts.post.close()
         await self._store.close()
@@ -192,7 +192,7 @@ class Service:
         )
         await self._store.add(task, body, room=self._parts.room)
         log.info("task.accepted", extra={"task_id": task.task_id, "operation_id": operation_id})
-        self._wake.set()
+        self._hand.wake.set()
         if outcome:
             self._events.look()
         return task.task_id
@@ -215,11 +215,11 @@ class Service:
         """
         now_ms = self._parts.clock.now_ms()
         ending = Ending(status=Status.FAILED, ended_ms=now_ms, reason=CANCELLED)
-        if await self._store.end_waiting(task_id, ending):
+        if await self._store.end_free(task_id, ending):
             self._events.look()
-        for desk in self._desks:
-            if task_id in desk.held:
-                desk.worker.cancel(task_id)
+        elif task_id in self._hand.held:
+            for worker in self._parts.workers:
+                worker.cancel(task_id)
 
     async def picture(self, task_id: str, name: str) -> Path | None:
         """The file of a finished picture; None when there is none. Says nothing about links: see `links`."""
@@ -239,7 +239,7 @@ class Service:
         """Return when nothing waits and nothing is being drawn, or after so many seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while any(desk.held for desk in self._desks) or await self._store.waiting():
+                while self._hand.held or await self._store.waiting():
                     await pause(POLL_S)
 
     async def catch_up(self) -> None:
@@ -274,10 +274,9 @@ class Service:
 
     async def _tidy(self) -> None:
         now_ms = self._parts.clock.now_ms()
-        held = [task_id for desk in self._desks for task_id in desk.held]
-        await self._store.renew(self._parts.holder, held, until_ms=now_ms + LEASE_MS)
+        await self._store.renew(self._parts.holder, list(self._hand.held), until_ms=now_ms + LEASE_MS)
         if await self._store.free_lost(now_ms):
-            self._wake.set()
+            self._hand.wake.set()
         for task_id in await self._store.forget(now_ms - self._parts.keep_s * 1000, FORGET_AT_ONCE):
             await asyncio.to_thread(self._parts.gallery.remove, task_id)
 

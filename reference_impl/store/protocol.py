@@ -3,7 +3,8 @@
 Several services may share one: what one has claimed is held under its name until a lease ends, no other gets it, and
 what a lost one held comes back to the queue. Every call is atomic and has been kept when it returns.
 
-A task waits while it has not ended and nobody holds it. Its status does not say so: work that was begun and lost is
+A task is free while it has not ended and nobody holds it. Who claims it holds it, and says when work on it begins;
+until then it still waits in the queue. Its status does not say whether it is free: work that was begun and lost is
 still shown as begun, because a status only moves forward.
 """
 
@@ -26,7 +27,7 @@ class QueueFull(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A task that is ours to draw now, and the body that its job is made from."""
+    """A task that is ours to draw, and the body that its job is made from."""
 
     task: Task
     body: bytes
@@ -83,20 +84,23 @@ class Store(Protocol):
     async def read(self, task_id: str) -> Task | None:
         """A task; None when there is none."""
 
-    async def claim(self, holder: str, *, now_ms: int, lease_ms: int, pictures: int) -> list[Claimed]:
-        """The task that has waited longest, and then others of its group, as long as all stay within so many pictures.
+    async def claim(self, holder: str, *, until_ms: int, pictures: int) -> list[Claimed]:
+        """Hold the free task that came first, and then others of its group, while all stay within so many pictures.
 
-        They are begun now, and their attempts counted. Empty when nothing waits. What was begun before comes alone.
+        Empty when none is free. What was begun before comes alone.
         """
+
+    async def begin(self, holder: str, task_ids: Collection[str], now_ms: int) -> None:
+        """Work on these begins; that is an attempt."""
 
     async def renew(self, holder: str, task_ids: Collection[str], *, until_ms: int) -> None:
         """Whoever holds these tasks is alive; its leases on them last until then."""
 
     async def give_back(self, holder: str, task_ids: Collection[str], *, counts: bool) -> None:
-        """Let tasks wait again, at their old place; without `counts` the attempt is taken back."""
+        """Let tasks be free again, at their old place; without `counts` the attempt is taken back."""
 
     async def free_lost(self, now_ms: int) -> int:
-        """Let wait again what is held under a lease that has ended; how many these were."""
+        """Let be free again what is held under a lease that has ended; how many these were."""
 
     async def end(self, holder: str, task_id: str, ending: Ending) -> bool:
         """Keep how a task ended; from now on its event is owed, where it has a webhook without one sent.
@@ -105,14 +109,14 @@ class Store(Protocol):
             False when it is not the holder's to end: its lease was lost and another's ending counts.
         """
 
-    async def end_waiting(self, task_id: str, ending: Ending) -> bool:
+    async def end_free(self, task_id: str, ending: Ending) -> bool:
         """End a task that nobody holds; False when somebody does, or it has ended."""
 
     async def ahead(self, task_id: str) -> float:
-        """The work of all that waits before this task."""
+        """The work of all that is not begun, or free again, before this task."""
 
     async def waiting(self) -> int:
-        """Pictures that wait."""
+        """Pictures of tasks that are not begun, or free again."""
 
     async def take_owed(self, *, now_ms: int, lease_ms: int, most: int, besides: Collection[str]) -> list[Owed]:
         """Events whose time has come; each falls due again when the lease ends, unless it is settled or postponed.

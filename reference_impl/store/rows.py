@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -32,6 +31,13 @@ COLUMNS = (
 )
 
 
+class Row(Protocol):
+    """A row of a query; a mapping is one too."""
+
+    def __getitem__(self, column: str, /) -> Any:
+        """The value of a column."""
+
+
 def row_of(task: Task) -> tuple[object, ...]:
     """The values of `COLUMNS`."""
     return (
@@ -55,7 +61,7 @@ def row_of(task: Task) -> tuple[object, ...]:
     )
 
 
-def task_of(row: Mapping[str, Any]) -> Task:
+def task_of(row: Row) -> Task:
     """The task that such a row holds."""
     return Task(
         task_id=row["task_id"],

@@ -29,8 +29,7 @@ CREATE TABLE tasks (
     attempts INTEGER NOT NULL, pictures BLOB NOT NULL, reason TEXT NOT NULL,
     held_by TEXT, held_until_ms INTEGER
 );
-CREATE INDEX waiting ON tasks (position) WHERE ended_ms IS NULL AND held_by IS NULL;
-CREATE INDEX held ON tasks (held_until_ms) WHERE held_by IS NOT NULL;
+CREATE INDEX living ON tasks (position) WHERE ended_ms IS NULL;
 CREATE INDEX ended ON tasks (ended_ms) WHERE ended_ms IS NOT NULL;
 CREATE TABLE bodies (task_id TEXT PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE events (
@@ -39,7 +38,8 @@ CREATE TABLE events (
 CREATE INDEX due ON events (due_ms) WHERE due_ms IS NOT NULL;
 PRAGMA user_version = {VERSION};
 """
-WAITING = "ended_ms IS NULL AND held_by IS NULL"
+FREE = "ended_ms IS NULL AND held_by IS NULL"
+WAITING = f"ended_ms IS NULL AND (held_by IS NULL OR status = '{Status.QUEUED}')"
 LONGEST_WAIT_S = 10.0
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class SqliteStore:
         connect = partial(_connected, self._file)
 
         def free(connection: sqlite3.Connection) -> None:
-            connection.execute("UPDATE tasks SET held_by = NULL, held_until_ms = NULL WHERE held_by IS NOT NULL")
+            connection.execute("UPDATE tasks SET held_by = NULL, held_until_ms = NULL WHERE ended_ms IS NULL")
             connection.execute("UPDATE events SET due_ms = min(due_ms, ?) WHERE attempts > 0", (now_ms,))
 
         loop = asyncio.get_running_loop()
@@ -105,18 +105,18 @@ class SqliteStore:
 
         return await self._read(act)
 
-    async def claim(self, holder: str, *, now_ms: int, lease_ms: int, pictures: int) -> list[Claimed]:
+    async def claim(self, holder: str, *, until_ms: int, pictures: int) -> list[Claimed]:
         """See the protocol."""
 
         def act(connection: sqlite3.Connection) -> list[Claimed]:
-            first = connection.execute(f"SELECT * FROM tasks WHERE {WAITING} ORDER BY position LIMIT 1").fetchone()
+            first = connection.execute(f"SELECT * FROM tasks WHERE {FREE} ORDER BY position LIMIT 1").fetchone()
             if first is None:
                 return []
             chosen, room = [first], pictures - first["count"]
             # What was begun before and lost is drawn alone: it may be what took the worker along.
             if room > 0 and first["batch"] is not None and not first["attempts"]:
                 rest = (
-                    f"SELECT * FROM tasks WHERE {WAITING} AND batch = ? AND attempts = 0 AND position > ? "
+                    f"SELECT * FROM tasks WHERE {FREE} AND batch = ? AND attempts = 0 AND position > ? "
                     "ORDER BY position"
                 )
                 for row in connection.execute(rest, (first["batch"], first["position"])):
@@ -124,15 +124,20 @@ class SqliteStore:
                         break
                     chosen.append(row)
                     room -= row["count"]
-            for row in chosen:
-                connection.execute(
-                    "UPDATE tasks SET status = ?, started_ms = coalesce(started_ms, ?), attempts = attempts + 1, "
-                    "held_by = ?, held_until_ms = ? WHERE position = ?",
-                    (Status.PROCESSING.value, now_ms, holder, now_ms + lease_ms, row["position"]),
-                )
-            return [_claimed(connection, row["position"]) for row in chosen]
+            hold = "UPDATE tasks SET held_by = ?, held_until_ms = ? WHERE position = ?"
+            connection.executemany(hold, [(holder, until_ms, row["position"]) for row in chosen])
+            return [_claimed(connection, row) for row in chosen]
 
         return await self._write(act)
+
+    async def begin(self, holder: str, task_ids: Collection[str], now_ms: int) -> None:
+        """See the protocol."""
+        update = (
+            "UPDATE tasks SET status = ?, started_ms = coalesce(started_ms, ?), attempts = attempts + 1 "
+            "WHERE task_id = ? AND held_by = ?"
+        )
+        values = [(Status.PROCESSING.value, now_ms, task_id, holder) for task_id in task_ids]
+        await self._write(lambda connection: connection.executemany(update, values))
 
     async def renew(self, holder: str, task_ids: Collection[str], *, until_ms: int) -> None:
         """See the protocol."""
@@ -160,7 +165,7 @@ class SqliteStore:
             lambda connection: (
                 connection.execute(
                     "UPDATE tasks SET held_by = NULL, held_until_ms = NULL "
-                    "WHERE held_by IS NOT NULL AND held_until_ms < ?",
+                    "WHERE ended_ms IS NULL AND held_by IS NOT NULL AND held_until_ms < ?",
                     (now_ms,),
                 ).rowcount
             )
@@ -170,7 +175,7 @@ class SqliteStore:
         """See the protocol."""
         return await self._write(lambda connection: _end(connection, "held_by = ?", (holder,), task_id, ending))
 
-    async def end_waiting(self, task_id: str, ending: Ending) -> bool:
+    async def end_free(self, task_id: str, ending: Ending) -> bool:
         """See the protocol."""
         return await self._write(lambda connection: _end(connection, "held_by IS NULL", (), task_id, ending))
 
@@ -308,8 +313,7 @@ def _prepared(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def _claimed(connection: sqlite3.Connection, position: int) -> Claimed:
-    row = connection.execute("SELECT * FROM tasks WHERE position = ?", (position,)).fetchone()
+def _claimed(connection: sqlite3.Connection, row: sqlite3.Row) -> Claimed:
     body = connection.execute("SELECT body FROM bodies WHERE task_id = ?", (row["task_id"],)).fetchone()
     return Claimed(task=task_of(row), body=body["body"])
 

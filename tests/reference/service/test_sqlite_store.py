@@ -59,10 +59,12 @@ def run(folder: Path, act: Callable[[SqliteStore], Awaitable[None]]) -> None:
     asyncio.run(whole())
 
 
-async def claimed(store: SqliteStore, holder: str = "here", pictures: int = 1, now_ms: int = NOW) -> list[str]:
-    """The ids of what is handed out."""
-    found = await store.claim(holder, now_ms=now_ms, lease_ms=1000, pictures=pictures)
-    return [one.task.task_id for one in found]
+async def claimed(store: SqliteStore, holder: str = "here", pictures: int = 1) -> list[str]:
+    """The ids of what is handed out, and begun at once."""
+    found = await store.claim(holder, until_ms=NOW + 1000, pictures=pictures)
+    task_ids = [one.task.task_id for one in found]
+    await store.begin(holder, task_ids, NOW)
+    return task_ids
 
 
 async def owed_at(store: SqliteStore, now_ms: int, besides: tuple[str, ...] = ()) -> list[Owed]:
@@ -90,9 +92,12 @@ def test_tasks_are_handed_out_once_and_in_order(tmp_path: Path) -> None:
     async def act(store: SqliteStore) -> None:
         for name in "abc":
             await store.add(task(name), name.encode(), room=9)
-        (first,) = await store.claim("here", now_ms=NOW + 1, lease_ms=1000, pictures=1)
-        assert (first.task.task_id, first.body) == ("a", b"a")
-        assert (first.task.status, first.task.started_ms, first.task.attempts) == (Status.PROCESSING, NOW + 1, 1)
+        (first,) = await store.claim("here", until_ms=NOW + 1000, pictures=1)
+        assert (first.task, first.body) == (task("a"), b"a")
+        await store.begin("there", ["a"], NOW)
+        assert await store.read("a") == task("a")
+        await store.begin("here", ["a"], NOW + 1)
+        assert await store.read("a") == task("a", status=Status.PROCESSING, started_ms=NOW + 1, attempts=1)
         assert await claimed(store, "there") == ["b"]
         assert await claimed(store) == ["c"]
         assert await claimed(store) == []
@@ -202,8 +207,8 @@ def test_a_waiting_task_can_be_ended_and_a_held_one_not(tmp_path: Path) -> None:
         for name in "ab":
             await store.add(task(name, delivery=HOOK), b"", room=9)
         await claimed(store)
-        assert not await store.end_waiting("a", DONE)
-        assert await store.end_waiting("b", DONE)
+        assert not await store.end_free("a", DONE)
+        assert await store.end_free("b", DONE)
         assert [owed.task_id for owed in await owed_at(store, NOW + 5)] == ["b"]
 
     run(tmp_path, act)
