@@ -1,53 +1,18 @@
-"""What is refused, and as what; every example of the document."""
+"""What is refused, and as what."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
-from openapi.document import Document, Reading
+from openapi.document import Document
 from reference_impl.shelf import Shelf
 from reference_impl.submissions import Fault, Refused, Submissions
 from tests.reference.submissions.bodies import PICTURE, in_base64, picture, txt2img, txt2img_v2, unit_v2
 from tests.reference.submissions.bodies import img2img as img2img_v3
 from tests.reference.submissions.bodies import img2img_v2 as img2img_v2_body
 from tests.reference.submissions.conftest import SEED, Accept
-
-SUBMITS = ("createTxt2imgTask", "createImg2imgTask", "createTxt2imgTaskV2", "createImg2imgTaskV2")
-NAMES = ("model_name", "checkpoint", "sd_vae")
-
-
-def known(value: Any) -> Any:
-    """An example with the names of models that the test's shelf has."""
-    if isinstance(value, list):
-        return [known(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    value = {name: known(inner) for name, inner in value.items()}
-    if str(value.get("model_name", "")).endswith((".safetensors", ".ckpt")):
-        value["model_name"] = "shapes-sdxl" if "xl" in value["model_name"].lower() else "shapes-sd15"
-    for name, entry in (("loras", "pastel"), ("embeddings", "tidy")):
-        for one in value.get(name) or ():
-            one["model_name"] = one["model_name"] and entry
-    if value.get("sd_vae"):
-        value["sd_vae"] = "sharp.safetensors"
-    return value
-
-
-@pytest.mark.parametrize("operation_id", SUBMITS)
-@pytest.mark.parametrize("reading", Reading)
-def test_the_examples_of_the_document_are_taken_as_it_says(
-    document: Document, shelf: Shelf, accept: Accept, operation_id: str, reading: Reading
-) -> None:
-    strict = reading is Reading.DOCUMENTED
-    for example in document.examples(operation_id):
-        if example.role != "request":
-            continue
-        wanted = example.reading is Reading.DOCUMENTED or (example.reading is Reading.TOLERATED and not strict)
-        with nullcontext() if wanted else pytest.raises(Refused):
-            accept(operation_id, known(example.value), strict=strict)
 
 
 @pytest.mark.parametrize(
