@@ -68,6 +68,7 @@ generate: $(SETUP) clients ## write the generated files again
 	$(BIN)/python docs/make_prices.py
 	$(BIN)/python docs/make_faults.py
 	$(BIN)/python docs/make_findings.py
+	$(BIN)/python docs/make_features.py
 	$(BIN)/python docs/make_fault_table.py --write
 	$(BIN)/python docs/make_weaknesses.py --write
 	$(BIN)/python -m conformance.planning --write
@@ -81,6 +82,7 @@ generated: $(SETUP) ## look for generated files that are out of date
 	$(BIN)/python docs/make_prices.py --check
 	$(BIN)/python docs/make_faults.py --check
 	$(BIN)/python docs/make_findings.py --check
+	$(BIN)/python docs/make_features.py --check
 	$(BIN)/python docs/make_fault_table.py --check
 	$(BIN)/python -m tests.contract.documented_table --check
 

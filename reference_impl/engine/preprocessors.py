@@ -1,6 +1,6 @@
 """What becomes of a control picture before a ControlNet sees it: one table of names, and the way through it.
 
-The table is also what docs/reference/features.md says (`python -m reference_impl.engine.features`).
+The table is also what docs/reference/features.md says (`python docs/make_features.py`). No torch here.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -16,9 +17,11 @@ from PIL import Image
 from reference_impl.engine import preprocessors_colour as colours
 from reference_impl.engine import preprocessors_lines as lines
 from reference_impl.engine.pictures import opened
-from reference_impl.engine.plan import Tools
 from reference_impl.engine.preprocessors_lines import Picture
 from reference_impl.jobs import CannotDraw, Control, Resize
+
+if TYPE_CHECKING:
+    from reference_impl.engine.plan import Tools
 
 SMALLEST, LARGEST = 64, 2048
 """Bounds of the resolution at which a preprocessor works, shorter side in pixels."""
