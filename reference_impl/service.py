@@ -24,7 +24,7 @@ from reference_impl.outbound.events import Events
 from reference_impl.outbound.post import Post
 from reference_impl.progress import Progress, work_of
 from reference_impl.store.protocol import Ending, QueueFull, Store
-from reference_impl.tasks import Delivery, Status, Task, TaskView
+from reference_impl.tasks import Delivery, Picture, Status, Task, TaskView
 from reference_impl.worker.protocol import Condition, Worker
 
 __all__ = ["Condition", "EventWriter", "JobReader", "NoSuchTask", "Parts", "QueueFull", "Readiness", "Service"]
@@ -189,6 +189,7 @@ class Service:
             started_ms=now_ms if outcome else None,
             ended_ms=now_ms if outcome else None,
             reason="the webhook's test mode asked for this failure" if outcome is Status.FAILED else "",
+            pictures=self._made_up(job) if outcome is Status.SUCCEED else (),
         )
         await self._store.add(task, body, room=self._parts.room)
         log.info("task.accepted", extra={"task_id": task.task_id, "operation_id": operation_id})
@@ -255,6 +256,16 @@ class Service:
             eta_s=self._progress.eta_s(task, await self._store.ahead(task.task_id) if waits else 0.0),
             preview=self._progress.preview(task),
         )
+
+    def _made_up(self, job: Job) -> tuple[Picture, ...]:
+        """What a test mode shows in place of pictures: one that is always there, as often as was asked for."""
+        name = f"image_01.{job.file_format}"
+        url = f"{self.links.base_url}/test_data/{name}"
+        width, height = job.size
+        shown = Picture(
+            name=name, file_format=job.file_format, seed=job.seed, width=width, height=height, nsfw=None, url=url
+        )
+        return (shown,) * job.count
 
     async def _event(self, task_id: str) -> bytes | None:
         task = await self._store.read(task_id)

@@ -23,7 +23,7 @@ from reference_impl.http.errors import REFUSALS, no_route, v2_error, v3_error
 from reference_impl.http.keys import Keys
 from reference_impl.http.limits import PicturesPerMinute
 from reference_impl.http.models import ModelList
-from reference_impl.http.pictures import PATH, serve_picture
+from reference_impl.http.pictures import PATH, SAMPLE_PATH, serve_picture, serve_sample
 from reference_impl.http.results import Results
 from reference_impl.service import Condition, Service
 from reference_impl.settings import Settings
@@ -84,6 +84,7 @@ def make_app(
         routes=[
             *operations,
             Route(PATH, partial(serve_picture, service), methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]),
+            Route(SAMPLE_PATH, serve_sample),
             Route("/health", _health),
             Route("/ready", partial(_ready, service)),
         ],

@@ -1,8 +1,12 @@
-"""What links lead to: finished pictures, served as S3 serves them, in refusals too. No key is asked for."""
+"""What links lead to: finished pictures, served as S3 serves them, in refusals too. No key is asked for.
+
+A webhook's test mode draws nothing; its made-up results show a picture that is shipped (`/test_data/image_01.jpeg`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from starlette.requests import Request
@@ -12,6 +16,8 @@ from reference_impl.links import Verdict
 from reference_impl.service import Service
 
 PATH = "/pictures/{task_id}/{name}"
+SAMPLE_PATH = "/test_data/{name}"
+_SAMPLES = Path(__file__).parent / "test_data"
 
 _DENIED: Mapping[Verdict, tuple[str, str]] = MappingProxyType(
     {
@@ -33,6 +39,17 @@ async def serve_picture(service: Service, request: Request) -> Response:
     path = await service.picture(task_id, name)
     if path is None:
         return _xml(404, "NoSuchKey", "This picture is no longer kept.")
+    return _file(path)
+
+
+async def serve_sample(request: Request) -> Response:
+    """The picture of made-up results, in each format; its link does not end."""
+    files = {file.name: file for file in _SAMPLES.iterdir()}
+    file = files.get(request.path_params["name"])
+    return _file(file) if file else _xml(404, "NoSuchKey", "There is no such picture.")
+
+
+def _file(path: Path) -> Response:
     return FileResponse(path, media_type=f"image/{path.suffix.removeprefix('.')}")
 
 

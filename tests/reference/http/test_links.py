@@ -98,6 +98,7 @@ def test_a_picture_that_is_gone_is_not_found(lenient: Front) -> None:
     for file in lenient.house.pictures.glob("*/*"):
         file.unlink()
     assert refusal(lenient.download(url)) == (404, "NoSuchKey")
+    assert refusal(lenient.download("/test_data/image_02.jpeg")) == (404, "NoSuchKey")
 
 
 def test_the_key_stands_in_no_link(make_front: MakeFront) -> None:

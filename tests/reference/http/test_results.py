@@ -206,3 +206,24 @@ def test_an_event_says_what_a_result_says(lenient: Front, document: Document) ->
     assert event["payload"]["task"] == result["task"]
     assert event["payload"]["extra"].pop("webhook") == {"url": "http://127.0.0.1:9/events"}
     assert event["payload"]["extra"] == result["extra"]
+
+
+@pytest.mark.parametrize("word", ["png", "jpeg", "webp"])
+def test_a_test_mode_that_ends_well_shows_a_picture_that_is_always_there(lenient: Front, word: str) -> None:
+    """WEBHOOK-014 and 020."""
+    test_mode = {"enabled": True, "return_task_status": "TASK_STATUS_SUCCEED"}
+    extra = {"response_image_type": word, "webhook": {"url": "http://127.0.0.1:9/events", "test_mode": test_mode}}
+    result = lenient.ended(txt2img(extra, **SMALL, image_num=2))
+    assert [image["image_type"] for image in result["images"]] == [word, word]
+    assert lenient.worker.drawn == []
+    answer = lenient.download(result["images"][0]["image_url"])
+    assert (answer.status_code, answer.headers["content-type"]) == (200, f"image/{word}")
+    assert Image.open(BytesIO(answer.content)).format == word.upper()
+
+
+def test_a_test_mode_that_fails_shows_none(lenient: Front) -> None:
+    """WEBHOOK-015."""
+    test_mode = {"enabled": True, "return_task_status": "TASK_STATUS_FAILED"}
+    result = lenient.ended(txt2img({"webhook": {"url": "http://127.0.0.1:9/", "test_mode": test_mode}}, **SMALL))
+    assert (result["task"]["status"], result["images"]) == ("TASK_STATUS_FAILED", [])
+    assert result["task"]["reason"]
