@@ -45,6 +45,9 @@ class Painter:
     def __init__(self, step: Callable[[], object] = lambda: None) -> None:
         self._step = step
 
+    def let_go(self) -> None:
+        """The worker stops: wait for nothing any more."""
+
     def run(self, model: str, batch: Sequence[Job], on_step: OnStep) -> list[list[Finished]]:
         """The pictures of each job; see `reference_impl.engine.protocol.Engine`."""
         assert all(job.model == model for job in batch)
@@ -199,6 +202,7 @@ class PaintingWorker:
     async def stop(self) -> None:
         """See the protocol."""
         self._stopped = True
+        self._engine.let_go()
 
 
 def make_shelf(folder: Path) -> Shelf:
