@@ -38,38 +38,38 @@ FEATURES = (
     (
         "`enable_transparent_background`",
         "Cut out of the drawn picture: unless the prompt speaks of a background, it is asked for on a white one; what "
-        "has the colour of the border and is joined to it becomes transparent, with a soft edge. Holes, glass and smoke "
-        "stay opaque, and what has the ground's colour and touches it is lost. Models that draw transparency "
+        "has the colour of the border and is joined to it becomes transparent, with a soft edge. Holes, glass and "
+        "smoke stay opaque, and what has the ground's colour and touches it is lost. Models that draw transparency "
         "(LayerDiffuse) need a decoder that is in no library that is used here",
         "nothing",
     ),
     (
         "`enable_nsfw_detection`",
         'Without a detector nobody has looked, and the answer says so: `"valid": false, "confidence": 0`. With one the '
-        "confidence never falls with a higher level. A StableDiffusionSafetyChecker counts 50 % at its threshold, 88 % at "
-        ".01 above it; its concepts are not sorted by gravity, so levels 1 and 2 lower the thresholds by .01 each",
+        "confidence never falls with a higher level. A StableDiffusionSafetyChecker counts 50 % at its threshold, 88 % "
+        "at .01 above it; its concepts are not sorted by gravity, so levels 1 and 2 lower the thresholds by .01 each",
         "`safety/<name>/`, a StableDiffusionSafetyChecker or any image classification model of transformers; beside "
         'the latter `safety/<name>.json` with `"nsfw_levels": {"0": ["explicit"], "1": ["partial"], "2": ["swimwear"]}`'
         ", the labels that count from each level on",
     ),
     (
         "checkpoints in one file",
-        "SD 1.5, SDXL and its refiner in A1111's layout. Configurations are worked out from the tensors and the published "
-        "numbers; v-prediction is known by its mark (`v_pred`), otherwise by `<name>.json`: "
-        '`{"config": {"scheduler": {"prediction_type": "v_prediction"}}}`. SD 2 and pickles (`.ckpt`, `.pt`) are refused',
+        "SD 1.5, SDXL and its refiner in A1111's layout. Configurations are worked out from the tensors and the "
+        "published numbers; v-prediction is known by its mark (`v_pred`), otherwise by `<name>.json`: "
+        '`{"config": {"scheduler": {"prediction_type": "v_prediction"}}}`. SD 2 and pickles are refused',
         "the tokenizer's vocabulary, which is in no such file: `vocab.json` and `merges.txt` of any checkpoint of the "
         "kind in `checkpoints/tokenizer/`; a folder checkpoint beside it serves as well",
     ),
     (
         "VAEs and ControlNets in one file",
-        'A VAE counts as SDXL\'s when its name holds `xl` or `<name>.json` says `"base_model": "SDXL 1.0"`: its tensors '
-        "do not tell. ControlNets in the names of their authors or of diffusers",
+        'A VAE counts as SDXL\'s when its name holds `xl` or `<name>.json` says `"base_model": "SDXL 1.0"`: its '
+        "tensors do not tell. ControlNets in the names of their authors or of diffusers",
         "nothing beside the file",
     ),
     (
         "`hires_fix.upscaler`, `hr_upscaler`",
-        "`Latent` needs nothing. Networks of the ESRGAN kind are run where their weights are; without them the task fails "
-        "and says where they belong",
+        "`Latent` needs nothing. Networks of the ESRGAN kind are run where their weights are; without them the task "
+        "fails and says where they belong",
         "`upscaler/<name>.safetensors`",
     ),
     (
@@ -90,23 +90,23 @@ def page() -> str:
         "# What needs weights, and what does not",
         "",
         "Nothing is ever downloaded. What a request asks for and this server has not ends the task as failed, with a",
-        "reason that says what to put where; the request itself is accepted, as the contract wants. Folders are below the",
-        "folder of models (`--models`), in the layout of diffusers or transformers unless the table says otherwise.",
+        "reason that says what to put where; the request itself is accepted, as the contract wants. Folders are below",
+        "the folder of models (`--models`), in the layout of diffusers or transformers unless said otherwise.",
         "",
         "| asked for | what becomes of it | you supply |",
         "|---|---|---|",
         *(f"| {asked} | {becomes}. | {supply} |" for asked, becomes, supply in FEATURES),
         "",
-        "A ControlNet's `control_mode` follows A1111: 0 counts all layers alike; 1 (the prompt leads) counts each layer",
-        ".825 times as much as the one before it, from the middle block outwards; 2 (the picture leads) does so too and",
-        "leaves the unguided half of each step without the unit. A `mask` limits where a unit acts; with an inpainting",
-        "preprocessor it is the part that is blanked out, and the mask of the task serves where the unit has none.",
-        "A refiner runs without units: they are made for the checkpoint before it.",
+        "A ControlNet's `control_mode` follows A1111: 0 counts all layers alike; 1 (the prompt leads) counts each",
+        "layer .825 times as much as the one before it, from the middle block outwards; 2 (the picture leads) does so",
+        "too and leaves the unguided half of each step without the unit. A `mask` limits where a unit acts; with an",
+        "inpainting preprocessor it is the part that is blanked out, and the mask of the task serves where the unit",
+        "has none. A refiner runs without units: they are made for the checkpoint before it.",
         "",
         "## Preprocessors",
         "",
         "`preprocessor` of v3 and `module` of v2. Without a resolution (`processor_res`), and with `pixel_perfect`, a",
-        "preprocessor works at the size of the finished picture. Thresholds outside of their bounds are brought inside.",
+        "preprocessor works at the size of the finished picture. Thresholds beyond their bounds are brought inside.",
         "",
         *(line for basis in Basis for line in _section(basis)),
     ]
@@ -114,8 +114,8 @@ def page() -> str:
 
 
 SAYS = {
-    Basis.SAME: "The algorithm of the original, without weights. `canny` equals OpenCV's Canny of the colour picture pixel "
-    "by pixel.",
+    Basis.SAME: "The algorithm of the original, without weights. `canny` equals OpenCV's Canny of the colour picture, "
+    "pixel by pixel.",
     Basis.AS_IS: "The picture goes on as it is.",
     Basis.STAND_IN: "The original is a trained network. A classical method stands in for it: the maps look alike, the "
     "numbers are others. Send the original's own map with `none` where that matters.",

@@ -132,8 +132,9 @@ def _patched(loaded: Loaded, weights: Sequence[Weights], scales: Sequence[float]
                 processor.scale = list(scales)
         yield
     finally:
-        unet.set_attn_processor(processors)
+        # The richer projections have attention of their own, which must be gone before the network's is counted.
         unet.encoder_hid_proj = projection
+        unet.set_attn_processor(processors)
         unet.config.encoder_hid_dim_type = kind
 
 

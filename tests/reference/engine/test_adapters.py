@@ -227,3 +227,30 @@ def test_an_adapter_that_looks_at_all_tokens_works(shelf: Path, tmp_path: Path) 
     pictures = [drawn(engine, picture_prompts=(said(file, "full"),)) for file in (CIRCLE, SQUARE)]
     assert len({drawn(engine), *pictures}) == 3
     assert np.frombuffer(pictures[0], np.uint8).std() > 0
+
+
+def test_an_adapter_that_resamples_all_tokens_works(shelf: Path, tmp_path: Path) -> None:
+    """The "plus" kind: learned queries look at the tokens through four layers, in the names of its authors."""
+    from safetensors.torch import save_file
+
+    linked(shelf, tmp_path)
+    shutil.copytree(shelf / "ip_adapter" / "image_encoder", tmp_path / "ip_adapter" / "image_encoder")
+    tensors = load_file(shelf / "ip_adapter" / "ip-adapter_sd15.safetensors")
+    plus = {name: tensor for name, tensor in tensors.items() if name.startswith("ip_adapter.")}
+    numbers, hidden = torch.Generator().manual_seed(0), 64
+    shapes = {"latents": (1, 4, hidden), "proj_in": (hidden, 32), "proj_out": (32, hidden), "norm_out": (32,)}
+    for layer in range(4):
+        attention, forward = f"layers.{layer}.0", f"layers.{layer}.1"
+        shapes |= {f"{attention}.norm1": (hidden,), f"{attention}.norm2": (hidden,), f"{forward}.0": (hidden,)}
+        shapes |= {f"{attention}.to_q": (64, hidden), f"{attention}.to_kv": (128, hidden)}
+        shapes |= {f"{attention}.to_out": (hidden, 64), f"{forward}.1": (4 * hidden, hidden)}
+        shapes |= {f"{forward}.3": (hidden, 4 * hidden)}
+    for name, shape in shapes.items():
+        value = torch.randn(shape, generator=numbers) * 0.2
+        plus["image_proj." + (name if name == "latents" else f"{name}.weight")] = value
+        if name.startswith("proj_") or len(shape) == 1:
+            plus[f"image_proj.{name}.bias"] = torch.zeros(shape[0])
+    save_file(plus, tmp_path / "ip_adapter" / "plus.safetensors")
+    engine = LocalEngine(Shelf(tmp_path), device="cpu", threads=1, previews=False)
+    pictures = [drawn(engine, picture_prompts=(said(file, "plus"),)) for file in (CIRCLE, SQUARE)]
+    assert len({drawn(engine), *pictures}) == 3
