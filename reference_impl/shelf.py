@@ -60,6 +60,8 @@ class Model:
         family: None where nothing tells.
         refiner: a checkpoint that only refines.
         shown: what <name>.json says of it: `title`, `tags`, `cover_url`, `trigger_words`, `nsfw_levels`.
+        stands_for: further names that requests may use, also from <name>.json; for what only fixed names can be asked
+            for, such as control models.
     """
 
     kind: Kind
@@ -68,6 +70,7 @@ class Model:
     family: Family | None = None
     refiner: bool = False
     shown: dict[str, Any] = field(default_factory=dict)
+    stands_for: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -89,7 +92,8 @@ class Shelf:
         self.folder = folder
         self._aliases = dict(aliases or {})
         self.models: tuple[Model, ...] = tuple(_models(folder))
-        self._by_name = {(model.kind, spelling): model for model in self.models for spelling in _spellings(model)}
+        self._by_name = {(model.kind, name): model for model in self.models for name in model.stands_for}
+        self._by_name |= {(model.kind, spelling): model for model in self.models for spelling in _spellings(model)}
 
     def find(self, kind: Kind, name: str) -> Model | None:
         """A model by its name in requests, with or without its file's ending; None when there is none."""
@@ -108,7 +112,15 @@ def _models(folder: Path) -> Iterator[Model]:
             if (path.is_dir() and _is_model(path)) or (path.is_file() and path.suffix in WEIGHTS):
                 described = _described(path)
                 family, refiner = _shape(path, described)
-                yield Model(kind=kind, name=path.name, path=path, family=family, refiner=refiner, shown=described)
+                yield Model(
+                    kind=kind,
+                    name=path.name,
+                    path=path,
+                    family=family,
+                    refiner=refiner,
+                    shown=described,
+                    stands_for=_other_names(path, described),
+                )
 
 
 def _is_model(path: Path) -> bool:
@@ -122,6 +134,13 @@ def _described(path: Path) -> dict[str, Any]:
     if not beside.is_file():
         return {}
     return _object(beside)
+
+
+def _other_names(path: Path, described: dict[str, Any]) -> tuple[str, ...]:
+    names = described.get("stands_for", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ShelfError(f"{path.name}: stands_for in its .json should be a list of names, not {names!r}")
+    return tuple(names)
 
 
 def _object(file: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import torch
@@ -29,6 +30,18 @@ EMBEDDING_NAME: Final = "shapes-sunset"
 CONTROL_NAME: Final = "shapes-canny"
 IMAGE_PROMPT_NAME: Final = "shapes-ip"
 SAFETY_NAME: Final = "shapes-safety"
+
+SHOWN: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        LORA_NAME: {"base_model": "SD 1.5"},
+        LORA_XL_NAME: {"base_model": "SDXL 1.0"},
+        EMBEDDING_NAME: {"base_model": "SD 1.5"},
+        # Requests can name control models and adapters of fixed lists only.
+        CONTROL_NAME: {"base_model": "SD 1.5", "stands_for": ["control_v11p_sd15_canny"]},
+        IMAGE_PROMPT_NAME: {"base_model": "SD 1.5", "stands_for": ["ip-adapter_sd15"]},
+    }
+)
+"""What <name>.json beside a model says of it (`reference_impl.shelf`)."""
 
 
 def half(network: Any) -> Any:
@@ -107,6 +120,7 @@ def write_network(folder: Path, network: Any) -> Path:
     """A VAE, a ControlNet, an image encoder or a classifier as a folder of its own."""
     half(network).save_pretrained(str(folder), safe_serialization=True)
     _load_in_full(folder)
+    _describe(folder)
     return folder
 
 
@@ -114,4 +128,13 @@ def write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> Path:
     """A LoRA, an embedding or an IP-Adapter as one file."""
     file.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.detach().half().contiguous() for name, tensor in tensors.items()}, str(file))
+    _describe(file)
     return file
+
+
+def _describe(model: Path) -> None:
+    """Write what `SHOWN` says of a model beside it."""
+    name = model.name.removesuffix(".safetensors")
+    if name in SHOWN:
+        text = json.dumps(SHOWN[name], indent=2) + "\n"
+        (model.parent / f"{name}.json").write_text(text, encoding="utf-8")
