@@ -43,6 +43,8 @@ def head(file: Path) -> Head:
         if not 0 < length <= LONGEST:
             raise HeadError(f"{file.name} is no .safetensors file")
         raw = stream.read(length)
+    if len(raw) < length:
+        raise HeadError(f"{file.name} is no .safetensors file, or a part of one")
     try:
         read = orjson.loads(raw)
         notes = read.pop("__metadata__", None) or {}

@@ -151,13 +151,21 @@ def _control_net(control: Control, job: Job, loaded: Loaded, canvas: Canvas, too
         (Kind.CONTROLNET, model.name), lambda: _loaded(model, loaded, tools), bytes_of
     )
     for key in ("cross_attention_dim", "addition_embed_type", "block_out_channels"):
-        ours, theirs = net.config[key], loaded.unet.config[key]
-        if (tuple(ours) if isinstance(ours, list | tuple) else ours) != (
-            tuple(theirs) if isinstance(theirs, list | tuple) else theirs
-        ):
+        if _plain(net.config[key]) != _plain(loaded.unet.config[key]):
             raise CannotDraw(f"{control.model} is made for another kind of checkpoint than {loaded.name} ({key})")
+    reduction = 2 ** (len(net.config["conditioning_embedding_out_channels"]) - 1)
+    if reduction != loaded.factor:
+        raise CannotDraw(
+            f"{control.model} makes one cell of {reduction} pixels of its picture, the VAE of {loaded.name} makes "
+            f"one of {loaded.factor}: it is made for another kind of checkpoint"
+        )
     channels = int(net.config["conditioning_channels"])
     return ControlNet(net, control, hint(control, job, canvas, tools, channels), region(control, canvas, tools))
+
+
+def _plain(value: object) -> object:
+    """Lists and tuples alike: configurations hold the ones that were written, defaults the others."""
+    return tuple(value) if isinstance(value, list | tuple) else value
 
 
 def _loaded(model: Model, loaded: Loaded, tools: Tools) -> ControlNetModel:

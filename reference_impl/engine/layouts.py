@@ -48,7 +48,6 @@ def unet(shapes: Shapes, text_width: int | None) -> Config:
     levels = list(_levels(part))
     widths = [width for width, _, _ in levels]
     middle = _depth(part, "middle_block.1.")
-    texts = [shape[1] for name, shape in part.items() if name.endswith("attn2.to_k.weight")]
     down = ["CrossAttnDownBlock2D" if depth else "DownBlock2D" for _, _, depth in levels]
     config: Config = {
         "_class_name": "UNet2DConditionModel",
@@ -59,7 +58,7 @@ def unet(shapes: Shapes, text_width: int | None) -> Config:
         "layers_per_block": levels[0][1],
         "down_block_types": down,
         "up_block_types": [name.replace("Down", "Up") for name in reversed(down)],
-        "cross_attention_dim": texts[0],
+        "cross_attention_dim": part["middle_block.1.transformer_blocks.0.attn2.to_k.weight"][1],
         "use_linear_projection": len(part["middle_block.1.proj_in.weight"]) == 2,
         "transformer_layers_per_block": [depth or middle for _, _, depth in levels],
         # diffusers calls the number of heads a dimension.

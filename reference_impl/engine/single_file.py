@@ -50,7 +50,7 @@ def checkpoint(model: Model, dtype: torch.dtype) -> DiffusionPipeline:
     shapes = _shapes(model)
     try:
         kind, configs = configurations(shapes)
-    except (KeyError, IndexError) as error:
+    except KeyError as error:
         raise CannotDraw(
             f"{model.name} is no whole SD 1.5 or SDXL checkpoint in one file: it has no {error.args[0]}; "
             "a network, its text encoders and a VAE belong in it",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import ControlNetModel
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
@@ -198,6 +199,16 @@ def test_a_model_for_another_family_is_told(engine: LocalEngine) -> None:
         drawn(engine, unit("lines-xl"))
     with pytest.raises(CannotDraw, match="lines is made for another kind of checkpoint than tiny-xl"):
         drawn(engine, unit("lines"), model="tiny-xl")
+
+
+def test_a_model_for_a_vae_of_another_reach_is_told(shelf: Path, tmp_path: Path) -> None:
+    config = ControlNetModel.load_config(shelf / "controlnet" / "lines")
+    net = ControlNetModel.from_config(config, conditioning_embedding_out_channels=(8, 8))
+    net.save_pretrained(tmp_path / "controlnet" / "near")
+    (tmp_path / "checkpoints").symlink_to(shelf / "checkpoints")
+    engine = LocalEngine(Shelf(tmp_path), device="cpu", threads=1, previews=False)
+    with pytest.raises(CannotDraw, match="one cell of 2 pixels of its picture, the VAE of tiny makes one of 8"):
+        drawn(engine, unit("near"))
 
 
 def test_a_damaged_model_is_told(shelf: Path, tmp_path: Path) -> None:
