@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import signal
 import socket
 from contextlib import closing
 
@@ -56,9 +58,22 @@ def serve(settings: Settings) -> None:
             timeout_graceful_shutdown=GRACE_S,
         )
         server = _Server(config, url)
-        server.run(sockets=[listening])
+        _run(server, listening)
         if not server.started:
             raise CannotStart("the server did not start; what went wrong stands above")
+
+
+def _run(server: uvicorn.Server, listening: socket.socket) -> None:
+    """Answer until a signal; to be stopped is no failure.
+
+    When it has stopped, uvicorn raises the signal once more: by default that would end the process as if it had failed.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _bound(host: str, port: int) -> socket.socket:

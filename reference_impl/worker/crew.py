@@ -19,6 +19,8 @@ from reference_impl.worker.messages import Alive, Cancel, Draw, Drawn, FromChild
 from reference_impl.worker.process import EngineOptions
 from reference_impl.worker.protocol import Condition, OnStep, Outcome, WorkerLost, WorkerState
 
+REAP_S = 10.0
+
 log = logging.getLogger("reference_impl")
 
 
@@ -54,6 +56,7 @@ class _Child:
 
     Attributes:
         ended: set when nothing more will be heard of it.
+        is_lost: it was given up; what is still heard of it does not count.
         heard_s: when it was heard last, on the loop's clock.
         moved_s: when its batch last came further.
     """
@@ -64,6 +67,7 @@ class _Child:
     heard_s: float
     moved_s: float
     batch: _Batch | None = None
+    is_lost: bool = False
     why: str = ""
     sending: threading.Lock = field(default_factory=threading.Lock)
 
@@ -117,22 +121,25 @@ class ChildWorker:
             raise WorkerLost(f"the worker on {self.name} is not there", begun=False)
         self._numbers += 1
         loop = asyncio.get_running_loop()
+        outcomes: asyncio.Future[list[Outcome]] = loop.create_future()
         child.moved_s = loop.time()
-        child.batch = _Batch(number=self._numbers, on_step=on_step, outcomes=loop.create_future())
+        child.batch = _Batch(number=self._numbers, on_step=on_step, outcomes=outcomes)
         try:
             await asyncio.to_thread(child.send, Draw(number=self._numbers, batch=tuple(batch)))
+            return await outcomes
         except OSError:
             raise WorkerLost(f"the worker on {self.name} has died", begun=False) from None
-        try:
-            return await child.batch.outcomes
         finally:
             child.batch = None
+            # Where its loss was noted meanwhile nobody asks any more.
+            if outcomes.done() and not outcomes.cancelled():
+                outcomes.exception()
 
     def cancel(self, task_id: str) -> None:
         """See the protocol; a child that is gone draws nothing."""
         if self._child is not None:
-            with contextlib.suppress(OSError):
-                self._child.send(Cancel(task_id=task_id))
+            # Not on the loop: the pipe may be full, of a child that hangs.
+            asyncio.get_running_loop().run_in_executor(None, _tell, self._child, Cancel(task_id=task_id))
 
     async def stop(self) -> None:
         """End the child process, whatever it does."""
@@ -145,16 +152,25 @@ class ChildWorker:
         """Start child after child, for ever."""
         delay = self._patience.first_s
         while True:
-            child = await asyncio.to_thread(self._begin, asyncio.get_running_loop())
+            child = await self._begun()
             self._child = child
             try:
                 await self._watch(child)
                 was_ready = self._ready.is_set()
             finally:
-                self._lost(child)
+                await self._lost(child)
             log.warning("worker.lost", extra={"device": self.name, "reason": child.why})
             delay = self._patience.first_s if was_ready else min(delay * 2, self._patience.longest_s)
             await pause(delay)
+
+    async def _begun(self) -> _Child:
+        """A new child process; a stop in the middle of its making leaves none behind."""
+        beginning = asyncio.ensure_future(asyncio.to_thread(self._begin, asyncio.get_running_loop()))
+        try:
+            return await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            await self._lost(await beginning)
+            raise
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> _Child:
         """A new child process, and a thread that hears it."""
@@ -184,10 +200,15 @@ class ChildWorker:
                         loop.call_soon_threadsafe(self._heard, child, child.connection.recv())
                 except (EOFError, OSError):
                     loop.call_soon_threadsafe(child.ended.set)
+                finally:
+                    with child.sending:  # a thread that is still writing must not lose what it writes to
+                        child.connection.close()
 
         return hear
 
     def _heard(self, child: _Child, message: FromChild) -> None:
+        if child.is_lost:
+            return
         now = asyncio.get_running_loop().time()
         child.heard_s = now
         batch = child.batch
@@ -223,16 +244,24 @@ class ChildWorker:
                 continue
             return
 
-    def _lost(self, child: _Child) -> None:
+    async def _lost(self, child: _Child) -> None:
         """Nothing more comes of this child: kill what is left of it, and say so to who waits."""
-        child.process.kill()
-        child.process.join()
-        why = child.why or f"it ended with {child.process.exitcode}"
-        child.why = why
-        if child.batch is not None and not child.batch.outcomes.done():
-            child.batch.outcomes.set_exception(WorkerLost(f"the worker on {self.name} was lost: {why}", begun=True))
-        child.process.close()
+        child.is_lost = True
         self._child = None
         self._ready.clear()
         if self.state.condition is not Condition.BROKEN:
             self.state = WorkerState(condition=Condition.LOADING)
+        child.process.kill()
+        # A process that waits for its device may not even hear that.
+        await asyncio.to_thread(child.process.join, REAP_S)
+        why = child.why = child.why or f"it ended with {child.process.exitcode}"
+        if child.batch is not None and not child.batch.outcomes.done():
+            child.batch.outcomes.set_exception(WorkerLost(f"the worker on {self.name} was lost: {why}", begun=True))
+        if child.process.exitcode is not None:
+            child.process.close()
+
+
+def _tell(child: _Child, message: ToChild) -> None:
+    """Tell a child that may be gone."""
+    with contextlib.suppress(OSError):
+        child.send(message)

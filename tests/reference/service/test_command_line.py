@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from reference_impl import cli, running
 from reference_impl.settings import Settings, default_data
 from tests.reference.fakes import make_shelf
 from tests.reference.servers import running as server_running
-from tests.reference.servers import until
+from tests.reference.servers import start, until
 
 FAKE = ("--engine", "tests.reference.fakes:quick_painter")
 
@@ -190,6 +191,15 @@ def test_the_clock_is_set_forward_only_where_that_was_asked_for(tmp_path: Path) 
         ]
         for wrong in wrongs:
             assert server.client.post("/__test/clock/advance", json=wrong).status_code == 400
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_told_to_stop_has_not_failed(tmp_path: Path, how: signal.Signals) -> None:
+    server = start(make_shelf(tmp_path / "models").folder, tmp_path / "data")
+    server.client.close()
+    server.process.send_signal(how)
+    _, errors = server.process.communicate(timeout=20)
+    assert (server.process.returncode, errors) == (0, "")
 
 
 def test_data_lies_where_the_user_keeps_state() -> None:

@@ -185,6 +185,36 @@ def test_an_engine_that_cannot_be_made_says_what_helps(tmp_path: Path) -> None:
     run(child, act)
 
 
+def test_a_job_that_the_process_cannot_even_take_is_lost_with_it(tmp_path: Path) -> None:
+    child = worker(tmp_path, "painter", Patience(silent_s=3.0, first_s=0.05))
+    large = Job(
+        model="shapes-sd15", prompt="a", width=64, height=64, steps=1, sampler="Euler", seed=1, source=bytes(2**24)
+    )
+
+    async def act() -> None:
+        await child.wait_ready()
+        first = child.pid
+        assert first is not None
+        os.kill(first, signal.SIGSTOP)
+        drawing = asyncio.create_task(child.draw([("a", large)], lambda step: None))
+        await asyncio.wait([drawing], timeout=0.1)
+        child.cancel("a")  # while the pipe is full
+        with pytest.raises(WorkerLost):
+            await drawing
+
+    run(child, act)
+
+
+def test_a_stop_while_the_process_is_being_made_leaves_none_behind(tmp_path: Path) -> None:
+    child = worker(tmp_path, "known_painter")
+
+    async def act() -> None:
+        await asyncio.wait([asyncio.create_task(child.wait_ready())], timeout=0.001)
+
+    run(child, act)
+    assert list(tmp_path.glob("*.pid")) == []
+
+
 def test_a_stop_ends_the_process_in_the_middle_of_its_work(tmp_path: Path) -> None:
     child = worker(tmp_path, "painter")
     pids: list[int | None] = []
