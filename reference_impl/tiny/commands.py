@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +23,7 @@ STAGES = (
     "image-prompt",
     "safety",
 )
+SHIPPED = Path(__file__).parents[1] / "weights"
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
@@ -40,8 +42,17 @@ def _device(wanted: str, threads: int) -> str:
 @click.command("make-models")
 @click.argument("folder", type=FOLDER)
 @click.option("--seed", type=int, default=0, show_default=True, help="What the random weights are drawn from.")
-def make_models(folder: Path, seed: int) -> None:
+@click.option("--shipped", is_flag=True, help="Copy the trained models that come with a clone of the repository.")
+def make_models(folder: Path, seed: int, shipped: bool) -> None:
     """Write a FOLDER of models with random weights: every kind the server loads, made in seconds."""
+    if shipped:
+        if not SHIPPED.is_dir():
+            raise click.ClickException(
+                f"{SHIPPED} is not there: a wheel leaves it out. Clone the repository, or train."
+            )
+        shutil.copytree(SHIPPED, folder, dirs_exist_ok=True)
+        click.echo(folder)
+        return
     from reference_impl.tiny import making
 
     for written in making.make_models(folder, seed):
@@ -103,12 +114,18 @@ def train(
 @click.option(
     "--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Where a sheet of them is written (PNG)."
 )
+@click.option(
+    "--extras", is_flag=True, help="Also what hangs on it in the same folder of models: LoRA, ControlNet and so on."
+)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of the CPU.")
-def evaluate(checkpoint: Path, pictures: int, size: int, sheet: Path | None, device: str, threads: int) -> None:
+def evaluate(
+    checkpoint: Path, pictures: int, size: int, sheet: Path | None, extras: bool, device: str, threads: int
+) -> None:
     """Let a CHECKPOINT draw held-out prompts and judge its pictures by their pixels."""
     where = _device(device, threads)
     from reference_impl.tiny import evaluate as judging
+    from reference_impl.tiny import measures
 
     pipeline = judging.load(checkpoint, where)
     scenes = judging.questions(pictures)
@@ -118,6 +135,10 @@ def evaluate(checkpoint: Path, pictures: int, size: int, sheet: Path | None, dev
         click.echo(f"{shape:9s}{found.line()}")
     for line in judging.pushes(pipeline):
         click.echo(line)
+    if extras:
+        for measure in measures.ALL:
+            for line in measure(checkpoint.parents[1]):
+                click.echo(line)
     if sheet is not None:
         judging.sheet(drawn, 12).save(sheet)
         click.echo(f"sheet in {sheet}")

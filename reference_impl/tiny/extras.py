@@ -109,8 +109,8 @@ def seen(scenes: Sequence[Scene]) -> Tensor:
     return pictures
 
 
-def train_image_prompt(unet: Any, eye: Any, lessons: Lessons, levels: Noise, plan: Plan, log: Log) -> Any:
-    """The IP-Adapter: the picture beside the text, which most of its lessons leave out."""
+def train_image_prompt(unet: Any, eye: Any, lessons: Lessons, levels: Noise, plan: Plan, log: Log) -> dict[str, Tensor]:
+    """The IP-Adapter: the picture beside the text, which most of its lessons leave out. Gives the file's tensors."""
     unet.requires_grad_(False)
     torch.manual_seed(plan.seed)
     prompt = adapters.ImagePrompt(unet)
@@ -136,7 +136,13 @@ def train_image_prompt(unet: Any, eye: Any, lessons: Lessons, levels: Noise, pla
     fit = Fit(parameters=list(own.values()), plan=plan)
     fit.run(lambda step: v_loss(call, lessons.at(step), levels), log)
     fit.settle()
-    return own
+    projection = unet.encoder_hid_proj.image_projection_layers[0].state_dict()
+    out = {f"image_proj.{name.replace('image_embeds', 'proj')}": tensor for name, tensor in projection.items()}
+    for at, _, name in adapters.attention_widths(unet):
+        processor = unet.attn_processors[name]
+        out[f"ip_adapter.{at}.to_k_ip.weight"] = processor.to_k_ip[0].weight.detach()
+        out[f"ip_adapter.{at}.to_v_ip.weight"] = processor.to_v_ip[0].weight.detach()
+    return out
 
 
 def _nested(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:

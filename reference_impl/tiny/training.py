@@ -57,15 +57,15 @@ PLANS: Final[Mapping[Stage, Plan]] = MappingProxyType(
     {
         Stage.TEXT: Plan(steps=1500, rate=2e-3),
         Stage.DECODER: Plan(steps=1500, rate=2e-3, warmup=50, average=0.99, decay=0.5),
-        Stage.SD15: Plan(steps=12000, rate=1.5e-3),
+        Stage.SD15: Plan(steps=4000, rate=1.5e-3, decay=0.4, average=0.997),
         Stage.SDXL: Plan(steps=1200, rate=6e-4, warmup=100, average=0.995, log_every=50),
         Stage.REFINER: Plan(steps=300, rate=5e-4, warmup=50, average=0.98, log_every=50),
         Stage.LORA: Plan(steps=250, rate=5e-3, warmup=20, average=0.98, log_every=50),
         Stage.LORA_XL: Plan(steps=250, rate=5e-3, warmup=20, average=0.98, log_every=50),
         Stage.EMBEDDING: Plan(steps=200, rate=5e-3, warmup=10, average=0.98, weight_decay=0.0, log_every=50),
-        Stage.CONTROL: Plan(steps=800, rate=1e-3, warmup=50, average=0.99, log_every=50),
+        Stage.CONTROL: Plan(steps=600, rate=1e-3, warmup=50, average=0.99, log_every=50),
         Stage.EYE: Plan(steps=800, rate=2e-3, warmup=100, average=0.99),
-        Stage.IMAGE_PROMPT: Plan(steps=600, rate=2e-3, warmup=50, average=0.99, log_every=50),
+        Stage.IMAGE_PROMPT: Plan(steps=500, rate=2e-3, warmup=50, average=0.99, log_every=50),
         Stage.SAFETY: Plan(steps=600, rate=2e-3, warmup=50, average=0.98),
     }
 )

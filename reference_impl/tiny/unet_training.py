@@ -94,7 +94,7 @@ class Lessons:
     empty: float = EMPTY_SHARE
     first: int = FIRST_STEPS
     sizes: Sequence[tuple[int, int, float]] = SIZES
-    pool: int = 8192
+    pool: int = 4096
     device: str = "cpu"
     _pools: Callable[[int, int], Pool] = field(init=False)
     _empty: Words = field(init=False)
