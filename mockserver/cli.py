@@ -33,8 +33,11 @@ MAX_UNREACHED = 10
 EXIT_CANNOT_START = 3
 
 ELSEWHERE = {
+    "cassette": "mockserver.cassette_commands",
     "coverage": "mockserver.coverage_commands",
     "explain": "mockserver.explain_command",
+    "record": "mockserver.cassette_commands",
+    "replay": "mockserver.cassette_commands",
     "run": "mockserver.run_commands",
     "scenario": "mockserver.scenario_commands",
     "spec": "mockserver.spec_commands",

@@ -69,7 +69,7 @@ class Parts:
     pause: Callable[[float], Awaitable[None]] = wait
     sender: Sender | None = None
     uploader: Uploader | None = None
-    rehearse: Callable[[str, Submission], Rehearsal] | None = None
+    rehearse: Callable[[str, Submission], Rehearsal | None] | None = None
 
 
 class Mock:

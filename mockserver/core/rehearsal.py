@@ -40,7 +40,7 @@ class Rehearsal:
     Attributes:
         queued_ms: how long it waits.
         work_ms: how long it is worked on.
-        seed: the one that it used.
+        seed: the one that it used; None: not known, it draws its own.
         nsfw_confidences: the classifier's answers in picture order; None: nobody asked it.
         curve: its progress.
     """
@@ -49,7 +49,7 @@ class Rehearsal:
     work_ms: int
     outcome: Status
     reason: str
-    seed: int
+    seed: int | None
     nsfw_confidences: tuple[float, ...] | None = None
     curve: Curve = field(default=())
 
@@ -57,7 +57,9 @@ class Rehearsal:
         """Makes a task that was just submitted go this way."""
         task.started_ms = task.submitted_ms + self.queued_ms
         task.finished_ms = task.started_ms + self.work_ms
-        task.outcome, task.reason, task.seed = self.outcome, self.reason, self.seed
+        task.outcome, task.reason = self.outcome, self.reason
+        if self.seed is not None:
+            task.seed = self.seed
         if self.nsfw_confidences is not None:
             task.nsfw_confidences = self.nsfw_confidences
         if self.curve:

@@ -14,6 +14,7 @@ from mockserver.running import ServerThread
 
 if TYPE_CHECKING:
     from mockserver.intercept.proxy import Proxy
+    from mockserver.mock import Parts
     from mockserver.settings import Settings
 
 VENDOR_HOST = "api.novita.ai"
@@ -45,6 +46,7 @@ def staged_for(
     *,
     key: str = KEY,
     intercept: Sequence[str] = (),
+    parts: Parts | None = None,
 ) -> Iterator[Stage]:
     """A mock that answers, and the variables that lead a program to it.
 
@@ -53,13 +55,14 @@ def staged_for(
         inherited: the variables that the program would have.
         key: its API key.
         intercept: hosts that are answered for; none: no proxy.
+        parts: what the mock is made of, where a command brings its own.
 
     Raises:
         CannotStart: the mock does not answer.
         InterceptUnavailable: the extra that makes certificates is not installed.
     """
     if not intercept:
-        with ServerThread(settings) as server:
+        with ServerThread(settings, parts) as server:
             yield Stage(server=server, proxy=None, environment=_pointed(inherited, server.url, key))
         return
     if settings.public_base_url is None:  # links lead to the host that was called, as if it were the vendor's own
@@ -70,7 +73,7 @@ def staged_for(
 
     with tempfile.TemporaryDirectory(prefix="novita-mock-") as folder:  # made with mode 0700
         authority = Authority(Path(folder), trusted_before(inherited))
-        with ServerThread(settings) as server:
+        with ServerThread(settings, parts) as server:
             where = urlsplit(server.url)
             proxy = Proxy((where.hostname or "", where.port or 0), intercept, authority.server_context)
             server.call_async(proxy.start)
