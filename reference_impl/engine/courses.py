@@ -1,7 +1,7 @@
 """A sampling method with its sigmas chosen: it knows how often it will ask the network, and walks.
 
 Whoever drives a course answers each `Ask` with the denoised picture, so a course knows nothing of guidance, masks, or
-of what the network's output means: diffusers' schedulers run in their `epsilon` form whatever the checkpoint predicts.
+of what the network's output means. Schedulers get the answer back in the form that they are set to.
 """
 
 from __future__ import annotations
@@ -80,13 +80,14 @@ class SchedulerCourse:
         """See `Course`."""
         x = _begin(clean, first, self.sigmas[0], unit=self.unit)
         step = self.scheduler.step
+        velocity = self.scheduler.config.prediction_type == "v_prediction"
         more = {"generator": noise.generators} if "generator" in inspect.signature(step).parameters else {}
         for timestep, sigma in zip(self.timesteps, self.sigmas, strict=True):
             size = math.sqrt(sigma**2 + 1)
             scaled = self.scheduler.scale_model_input(x, timestep)
             denoised = yield Ask(latents=scaled, timestep=timestep, sigma=sigma)
-            spread = (scaled * size - denoised) / sigma
-            x = step(spread, timestep, x, return_dict=False, **more)[0]
+            said = (scaled - denoised * size) / sigma if velocity else (scaled * size - denoised) / sigma
+            x = step(said, timestep, x, return_dict=False, **more)[0]
         return x
 
 

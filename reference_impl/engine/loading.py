@@ -62,7 +62,7 @@ class Loaded:
 
     Attributes:
         encoders: SD 1.5 has one, SDXL two, SDXL's refiner only the second.
-        schedule: the settings of the training in `TRAINED_WITH`.
+        schedule: what a scheduler is made with: `TRAINED_WITH`, and the form in which it is told the answers.
         refiner: it finishes pictures that another checkpoint has begun.
         pipeline: the pipeline that the parts came in; LoRA and IP-Adapter loaders are methods of such.
     """
@@ -128,14 +128,15 @@ def load_checkpoint(model: Model, device: torch.device, dtype: torch.dtype) -> L
     )
     config = pipeline.scheduler.config
     has_two = "text_encoder_2" in parts
+    prediction = Prediction(config.get("prediction_type", "epsilon"))
     return Loaded(
         name=model.name,
         family=model.family or (Family.SDXL if has_two else Family.SD15),
         unet=_placed(unet, device, dtype),
         vae=place_vae(vae, device, dtype),
         encoders=encoders,
-        prediction=Prediction(config.get("prediction_type", "epsilon")),
-        schedule={key: config[key] for key in TRAINED_WITH if key in config},
+        prediction=prediction,
+        schedule={key: config[key] for key in TRAINED_WITH if key in config} | _form(prediction),
         refiner=model.refiner or (has_two and len(encoders) == 1),
         device=device,
         dtype=dtype,
@@ -184,6 +185,11 @@ def _pipeline(folder: Path, dtype: torch.dtype) -> DiffusionPipeline:
     return DiffusionPipeline.from_pretrained(
         folder, dtype=dtype, local_files_only=True, **_variant(folder / "unet"), **off
     )
+
+
+def _form(prediction: Prediction) -> dict[str, Any]:
+    """Methods that average over past answers (PLMS) do better on what the network was trained to say."""
+    return {"prediction_type": "v_prediction" if prediction is Prediction.VELOCITY else "epsilon"}
 
 
 def _names_checker(folder: Path) -> bool:

@@ -100,16 +100,25 @@ def _by_timesteps(kind: Any, **options: Any) -> MakeCourse:
     return course
 
 
-def _by_method(method: Callable[..., ksamplers.Method], *, spread_by_karras: bool = False) -> MakeCourse:
-    """Rows of our own methods."""
+def _by_method(
+    method: Callable[..., ksamplers.Method], *, spread_by_karras: bool = False, coarse_end: bool = False
+) -> MakeCourse:
+    """Rows of our own methods.
+
+    Args:
+        method: of `ksamplers`.
+        spread_by_karras: sigmas dense near the end instead of evenly spread timesteps.
+        coarse_end: leave the smallest sigma out, as A1111 does for methods that overshoot in the step to it.
+    """
 
     def course(training: Mapping[str, Any], steps: int, begin: int) -> Course:
         logs = np.log(training_sigmas(training))
+        count = steps + coarse_end
         if spread_by_karras:
-            sigmas = ksamplers.karras(steps, math.exp(logs[0]), math.exp(logs[-1]))
+            sigmas = ksamplers.karras(count, math.exp(logs[0]), math.exp(logs[-1]))
         else:
-            sigmas = _even(logs, steps)
-        left = [*sigmas[begin:], 0.0]
+            sigmas = _even(logs, count)
+        left = [*sigmas[begin:steps], 0.0]
         return MethodCourse(method=method, sigmas=left, log_sigmas=logs.tolist(), calls=_count(method, left))
 
     return course
@@ -171,10 +180,10 @@ SAMPLERS: Mapping[str, Sampler] = {
         ("LMS", _by_method(ksamplers.lms), _LMS),
         ("LMS Karras", _by_method(ksamplers.lms, spread_by_karras=True), _LMS),
         ("Heun", _by_scheduler(HeunDiscreteScheduler, order=2), "the same equations; two calls a step but the last"),
-        ("DPM2", _by_method(ksamplers.dpm2), _DPM2),
-        ("DPM2 Karras", _by_method(ksamplers.dpm2, spread_by_karras=True), _DPM2),
-        ("DPM2 a", _by_method(_dpm2_ancestral), _DPM2),
-        ("DPM2 a Karras", _by_method(_dpm2_ancestral, spread_by_karras=True), _DPM2),
+        ("DPM2", _by_method(ksamplers.dpm2, coarse_end=True), _DPM2),
+        ("DPM2 Karras", _by_method(ksamplers.dpm2, spread_by_karras=True, coarse_end=True), _DPM2),
+        ("DPM2 a", _by_method(_dpm2_ancestral, coarse_end=True), _DPM2),
+        ("DPM2 a Karras", _by_method(_dpm2_ancestral, spread_by_karras=True, coarse_end=True), _DPM2),
         ("DPM++ 2S a", _by_method(ksamplers.dpmpp_2s_ancestral), _2S),
         ("DPM++ 2S a Karras", _by_method(ksamplers.dpmpp_2s_ancestral, spread_by_karras=True), _2S),
         ("DPM++ 2M", _multistep(), "multistep of order 2"),
@@ -205,7 +214,7 @@ SAMPLERS: Mapping[str, Sampler] = {
         (
             "PLMS",
             _by_timesteps(PNDMScheduler, skip_prk_steps=True),
-            "PNDM without its Runge-Kutta start; one call more",
+            "PNDM without its Runge-Kutta start; a call more",
         ),
         ("UniPC", _by_scheduler(UniPCMultistepScheduler, unit=True), "the same equations"),
     )

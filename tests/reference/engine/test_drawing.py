@@ -36,7 +36,18 @@ MASK = png(left_half())
 
 
 @pytest.mark.parametrize(
-    ("model", "sampler"), [("plain", "Euler"), ("velocity", "Euler"), ("plain", "DPM++ 2M"), ("velocity", "DDIM")]
+    ("model", "sampler"),
+    [
+        ("plain", "Euler"),
+        ("velocity", "Euler a"),
+        ("plain", "DPM++ 2M Karras"),
+        ("velocity", "DPM++ 2M SDE"),
+        ("velocity", "DDIM"),
+        ("velocity", "PLMS"),
+        ("plain", "PLMS"),
+        ("velocity", "Heun"),
+        ("plain", "UniPC"),
+    ],
 )
 def test_a_picture_is_that_of_the_libraries_own_pipeline(
     draw: Draw, checkpoint: Callable[[str], Loaded], model: str, sampler: str
