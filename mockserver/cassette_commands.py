@@ -95,7 +95,7 @@ def record(
     from mockserver.mock import Mock, Parts
     from mockserver.parts.wall import SystemWall
     from mockserver.programs.child import CannotRun, inherited, run_program
-    from mockserver.programs.stage import URI_VARIABLE
+    from mockserver.programs.names import URI_VARIABLE
     from mockserver.running import CannotStart
     from mockserver.settings import Settings
     from openapi.catalogue import load_catalogue
@@ -193,7 +193,8 @@ def replay(
     from mockserver.mock import Parts
     from mockserver.programs.child import CannotRun, inherited, run_program
     from mockserver.programs.closing import closing_lines, sums
-    from mockserver.programs.stage import KEY, staged_for
+    from mockserver.programs.names import KEY
+    from mockserver.programs.stage import staged_for
     from mockserver.running import CannotStart
     from openapi.errors import DocumentError
 

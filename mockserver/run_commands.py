@@ -44,7 +44,8 @@ def run(
     from mockserver.intercept.authority import InterceptUnavailable
     from mockserver.programs.child import CannotRun, inherited, run_program
     from mockserver.programs.closing import closing_lines, sums
-    from mockserver.programs.stage import KEY, staged_for
+    from mockserver.programs.names import KEY
+    from mockserver.programs.stage import staged_for
     from mockserver.running import CannotStart
     from openapi.errors import DocumentError
 

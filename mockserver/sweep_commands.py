@@ -23,7 +23,7 @@ from mockserver.programs.flags import (
     program_argument,
     settings_and_logs,
 )
-from mockserver.sweep.workplace import Place
+from mockserver.sweep.place import Place
 
 if TYPE_CHECKING:
     from mockserver.sweep.cases import Case
@@ -112,7 +112,7 @@ def sweep(
         }
     )
     from mockserver.programs.child import inherited
-    from mockserver.programs.stage import KEY
+    from mockserver.programs.names import KEY
     from mockserver.sweep.trial import Setup, Stopper
 
     setup = Setup(

@@ -221,6 +221,13 @@ def test_a_server_starts_and_answers_without_anything_heavy() -> None:
     assert loaded_by(ANSWERING).isdisjoint(HEAVY)
 
 
+def test_commands_that_run_programs_are_light() -> None:
+    """`novita-mock --help` asks every command for its line of help: no server comes with those."""
+    commands = ("run", "sweep", "cassette")
+    loaded = loaded_by("".join(f"import mockserver.{name}_commands\n" for name in commands))
+    assert loaded.isdisjoint({*HEAVY, "starlette", "uvicorn", "jsonschema_rs", "trustme"})
+
+
 def test_the_pytest_plugin_is_light() -> None:
     """Every pytest run of an environment that has the package loads the plugin: no server comes with it."""
     loaded = loaded_by("import mockserver.pytest_plugin")

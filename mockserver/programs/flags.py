@@ -11,7 +11,7 @@ import click
 
 from mockserver.cli import serve, settings_of_flags
 from mockserver.flags import variables
-from mockserver.programs.stage import VENDOR_HOST
+from mockserver.programs.names import VENDOR_HOST
 from mockserver.settings import unknown_variables
 
 if TYPE_CHECKING:

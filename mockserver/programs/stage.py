@@ -10,18 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from mockserver.programs.names import KEY, KEY_VARIABLE, URI_VARIABLE
 from mockserver.running import ServerThread
 
 if TYPE_CHECKING:
     from mockserver.intercept.proxy import Proxy
     from mockserver.mock import Parts
     from mockserver.settings import Settings
-
-VENDOR_HOST = "api.novita.ai"
-KEY = "sk-mock-run"
-"""The program's key, unless another is given: always the same, so that a tape fits the next run."""
-KEY_VARIABLE = "NOVITA_API_KEY"
-URI_VARIABLE = "NOVITA_API_URI"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from mockserver import __version__
 from mockserver.money.amounts import counted, usd
-from mockserver.programs.stage import KEY
+from mockserver.programs.names import KEY
 from mockserver.sweep.cases import Case
 from mockserver.sweep.judging import Evidence, Mark, Rating
 from mockserver.sweep.sweeping import Cell

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from mockserver.sweep.cases import Case
 from mockserver.sweep.judging import Evidence, Verdict, judge
+from mockserver.sweep.place import Place
 from mockserver.sweep.trial import Setup, Stopper, run_once
-from mockserver.sweep.workplace import Place
 
 CLEAN = "clean"
 LEAST_S = 10.0

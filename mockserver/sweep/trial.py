@@ -23,11 +23,13 @@ from mockserver.parts.wall import SystemWall
 from mockserver.pictures import recipe_digest
 from mockserver.programs.child import exit_code, start_program
 from mockserver.programs.closing import sums
-from mockserver.programs.stage import KEY, staged_for
+from mockserver.programs.names import KEY
+from mockserver.programs.stage import staged_for
 from mockserver.submitting import recipe_of
 from mockserver.sweep.files import Kind, Seen, look
 from mockserver.sweep.judging import Evidence
-from mockserver.sweep.workplace import Place, workplace
+from mockserver.sweep.place import Place
+from mockserver.sweep.workplace import workplace
 
 if TYPE_CHECKING:
     from mockserver.faults.scenario import Scenario

@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from mockserver.sweep.files import Stamp, stamps, written
+from mockserver.sweep.place import Place
 
 MAX_FILES = 5_000
 MAX_BYTES = 128 * 1024 * 1024
@@ -18,14 +18,6 @@ LINKED = frozenset({".venv", "venv", "node_modules", "vendor", "target"})
 LEFT_OUT = frozenset(
     {".git", ".hg", ".svn", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", ".nox", ".idea"}
 )
-
-
-class Place(StrEnum):
-    """Where every run works."""
-
-    COPY = "copy"
-    EMPTY = "empty"
-    HERE = "here"
 
 
 class TooMuch(Exception):

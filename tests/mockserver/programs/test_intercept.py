@@ -20,7 +20,8 @@ from mockserver.faults.scenario import Scenario
 from mockserver.intercept.authority import Authority
 from mockserver.intercept.proxy import MAX_HEAD_BYTES, Proxy
 from mockserver.pictures import decode
-from mockserver.programs.stage import KEY, VENDOR_HOST, Stage, staged_for
+from mockserver.programs.names import KEY, VENDOR_HOST
+from mockserver.programs.stage import Stage, staged_for
 from mockserver.settings import Settings
 from tests.mockserver.programs.running import DRAWING, novita_mock
 

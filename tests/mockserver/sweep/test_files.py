@@ -11,7 +11,8 @@ from PIL import Image
 from mockserver.core.recipe import ImageType, Recipe
 from mockserver.pictures import recipe_digest, render
 from mockserver.sweep.files import Kind, look, stamps, written
-from mockserver.sweep.workplace import Place, TooMuch, check_size, workplace
+from mockserver.sweep.place import Place
+from mockserver.sweep.workplace import TooMuch, check_size, workplace
 from tests.mockserver.builders import make_recipe
 
 RECIPE: Recipe = make_recipe()
