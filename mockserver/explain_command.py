@@ -6,8 +6,8 @@ Exit codes: 0 told, 2 usage, 3 no such task, or no server that could tell.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
-from urllib.parse import quote
 
 import click
 
@@ -15,6 +15,8 @@ from mockserver.settings import DEFAULT_PORT
 
 EXIT_UNKNOWN = 3
 TIMEOUT_S = 30.0
+
+_ID = re.compile(r"[0-9A-Za-z_-]+")
 
 
 class NotTold(click.ClickException):
@@ -52,10 +54,12 @@ def explain(task: str, url: str, key: str | None, *, as_json: bool) -> None:
 
 
 def _story(task: str, url: str, key: str | None) -> dict[str, Any]:
-    path = f"/__mock/tasks/{quote(task, safe='')}/story"
+    if not _ID.fullmatch(task):
+        raise NotTold(f"expected a task's id, as a submit answered it, came {task[:64]!r}")
+    path = f"/__mock/tasks/{task}/story"
     if key is not None:
         return _asked(url, path, {"Authorization": f"Bearer {key}"})
-    world = _asked(url, f"/__mock/worlds/of/{quote(task, safe='')}", {})
+    world = _asked(url, f"/__mock/worlds/of/{task}", {})
     return _asked(url, f"{path}?world={world['id']}", {})
 
 

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mockserver.core.course import NEVER_MS
-from mockserver.core.findings import Finding
+from mockserver.core.findings import Code, Finding
 from mockserver.core.journal import Entry
 from mockserver.core.task import Event, Status, Task
 from mockserver.faults.points import COURSE_POINTS, Point
 from mockserver.money.amounts import usd
-from mockserver.money.verdicts import Accepted, Verdict, repeated
+from mockserver.money.verdicts import Accepted, Verdict, VerdictKind, repeated
 from mockserver.watch.about import POLLS, SUBMITS, task_of
-from mockserver.watch.judge import judged
+from mockserver.watch.judge import judged_task
 from mockserver.watch.pages import page_of
 from mockserver.webhooks.delivery import State
 from mockserver.webhooks.showing import describe_delivery
@@ -150,7 +150,7 @@ def story(mock: Mock, world: World, task: Task) -> dict[str, Any]:
             "usd": usd(task.price_micro_usd),
             "verdicts": [verdict.message for verdict in verdicts],
         },
-        "findings": [_finding(finding, count) for finding, count in _findings(world, task, entries, submit)],
+        "findings": [_finding(finding, count) for finding, count in _findings(world, task, entries, submit, verdicts)],
         "faults": [armed.rule.as_json() for armed in world.faults.armed if armed.fired],
         "forgotten": world.journal.written > len(world.journal),
     }
@@ -345,21 +345,29 @@ def _money(task: Task, verdicts: list[Verdict]) -> Iterator[Step]:
 
 
 def _verdicts(world: World, task: Task) -> list[Verdict]:
+    """What is said of its price; a repeat of its request has its seed, so that only those need a look."""
     found = world.verdicts.verdicts()
     accepted = [
-        Accepted(one.id, one.operation_id, one.body, one.submitted_ms, one.price_micro_usd) for one in world.tasks
+        Accepted(one.id, one.operation_id, one.body, one.submitted_ms, one.price_micro_usd)
+        for one in world.tasks
+        if one.seed == task.seed and one.operation_id == task.operation_id
     ]
     found = [*found, *repeated(accepted, found)]
     return [verdict for verdict in found if task.id in (verdict.task_id, verdict.first_task_id)]
 
 
-def _findings(world: World, task: Task, entries: list[Entry], submit: Entry | None) -> Iterator[tuple[Finding, int]]:
+def _findings(
+    world: World, task: Task, entries: list[Entry], submit: Entry | None, verdicts: list[Verdict]
+) -> Iterator[tuple[Finding, int]]:
     counts: dict[Finding, int] = {}
     for entry in {id(one): one for one in (*([submit] if submit else []), *entries)}.values():
         for finding in entry.told:
             counts[finding] = counts.get(finding, 0) + 1
     yield from counts.items()
-    yield from ((one, count) for one, count in judged(world) if task.id in f"{one.where} {one.message}")
+    yield from judged_task(world, task)
+    for verdict in verdicts:
+        if verdict.kind is VerdictKind.REPEATED:
+            yield Finding(Code.SAME_REQUEST_TWICE, "submit", verdict.message), 1
 
 
 def _finding(finding: Finding, count: int) -> dict[str, Any]:

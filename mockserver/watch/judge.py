@@ -39,6 +39,21 @@ def judged(world: World) -> list[Judged]:
     return sorted(found, key=lambda one: one[0].code)
 
 
+def judged_task(world: World, task: Task) -> list[Judged]:
+    """The findings about one task alone, whatever the others are like; repeats of its request apart."""
+    how = world.memory.unanswered.get(task.id)
+    found = [
+        Finding(code, "getTaskResult", _sentence(code, [task]))
+        for code in _codes_of(task, world.clock.now_ms(), known=how is None)
+    ]
+    if how is not None:
+        found.append(_lost(task, how))
+    found += [_left(task.id, index, refused) for (id, index), refused in world.memory.refused.items() if id == task.id]
+    if _is_hot(task):
+        found.append(_hot([task]))
+    return [(finding, 1) for finding in sorted(found, key=lambda one: one.code)]
+
+
 def _of_tasks(world: World, now_ms: int) -> Iterator[Judged]:
     kinds: dict[Code, list[Task]] = {}
     for task in world.tasks:
@@ -47,17 +62,18 @@ def _of_tasks(world: World, now_ms: int) -> Iterator[Judged]:
     for task_id, how in world.memory.unanswered.items():
         lost = world.tasks.get(task_id)
         if lost is not None:
-            yield (
-                Finding(
-                    Code.PAID_TASK_LOST,
-                    f"task {task_id}",
-                    f"a poll was answered with {how}, and the task was not asked for again: "
-                    f"{usd(lost.price_micro_usd)} USD paid. One failed poll says nothing about the task",
-                ),
-                1,
-            )
+            yield _lost(lost, how), 1
     for code, tasks in kinds.items():
         yield Finding(code, "getTaskResult", _sentence(code, tasks)), len(tasks)
+
+
+def _lost(task: Task, how: str) -> Finding:
+    return Finding(
+        Code.PAID_TASK_LOST,
+        f"task {task.id}",
+        f"a poll was answered with {how}, and the task was not asked for again: "
+        f"{usd(task.price_micro_usd)} USD paid. One failed poll says nothing about the task",
+    )
 
 
 def _codes_of(task: Task, now_ms: int, *, known: bool) -> Iterator[Code]:
@@ -104,19 +120,28 @@ def _of_money(world: World) -> Iterator[Judged]:
 
 def _of_downloads(world: World) -> Iterator[Judged]:
     for (task_id, index), how in world.memory.refused.items():
-        yield (
-            Finding(
-                Code.REFUSED_DOWNLOAD_LEFT,
-                f"picture {index} of task {task_id}",
-                f"the download was answered with {how} and not tried again; what was stored is no picture, if the "
-                "client did not look at the status",
-            ),
-            1,
-        )
-    often = [task for task in world.tasks if task.fetched > FETCHES * task.count]
+        yield _left(task_id, index, how), 1
+    often = [task for task in world.tasks if _is_hot(task)]
     if often:
-        message = f"task {often[0].id} has {often[0].count} pictures, downloaded {often[0].fetched} times; links expire"
-        yield Finding(Code.HOT_LINKED_PICTURE, "picture link", message), len(often)
+        yield _hot(often), len(often)
+
+
+def _left(task_id: str, index: int, how: str) -> Finding:
+    return Finding(
+        Code.REFUSED_DOWNLOAD_LEFT,
+        f"picture {index} of task {task_id}",
+        f"the download was answered with {how} and not tried again; what was stored is no picture, if the "
+        "client did not look at the status",
+    )
+
+
+def _is_hot(task: Task) -> bool:
+    return task.fetched > FETCHES * task.count
+
+
+def _hot(often: list[Task]) -> Finding:
+    message = f"task {often[0].id} has {often[0].count} pictures, downloaded {often[0].fetched} times; links expire"
+    return Finding(Code.HOT_LINKED_PICTURE, "picture link", message)
 
 
 def _of_calls(world: World) -> Iterator[Judged]:

@@ -176,7 +176,7 @@ export function drawLane(row, task, scale) {
       { class: 'lane-name' },
       h('span', { class: `sign ${status}`, text: SIGNS[status] ?? '?', 'aria-hidden': 'true' }),
       h('span', { class: 'prompt', text: task.prompt || '(no prompt)' }),
-      h('span', { class: 'sub' }, h('code', { text: short(task.task_id) }), ` ${status}`, flags.length ? ` · ${flags.join(' · ')}` : '', spent ? h('span', { class: 'spent', text: ` · ${spent}` }) : null),
+      h('span', { class: 'sub' }, h('code', { text: short(task.task_id) }), ` ${status}`, spent ? h('span', { class: 'spent', text: ` · ${spent}` }) : null, flags.length ? ` · ${flags.join(' · ')}` : ''),
     ),
     track,
     h('div', { class: 'lane-facts' }, h('span', { text: end }), h('span', { class: 'sub', text: money(task.micro_usd) }), h('span', { class: 'off-screen', text: words(task) })),

@@ -17,6 +17,7 @@ import { ALL, forget, loadWorlds, nowMs, readClock, refresh, someEndIsDue, state
 
 const VIEWS = ['tasks', 'calls', 'webhooks', 'findings', 'faults', 'coverage'];
 const SHORTEST_MS = 250;
+const LATER_MS = 500;
 const WORLDS_MS = 1000;
 const NOTICE_MS = 4000;
 const narrow = matchMedia('(max-width: 899px)');
@@ -180,7 +181,8 @@ function soon() {
     wanted = new Set();
     last = performance.now();
     try {
-      await refresh(kinds);
+      const left = await refresh(kinds);
+      if (left.length) setTimeout(() => id === state.worldId && changed(left, null), LATER_MS);
       if (id === state.worldId) {
         draw();
         if (detail !== null) await drawDetail(false);

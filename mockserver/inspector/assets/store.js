@@ -42,6 +42,7 @@ export function readClock({ now_ms, mode, frozen }) {
 
 /** Forgets what is known of the world, which was reset or is another one. */
 export function forget() {
+  due.clear();
   state.tasks = new Map();
   state.calls = [];
   state.callsOfTask = new Map();
@@ -119,15 +120,38 @@ function grouped(items) {
   return groups;
 }
 
+const SHARE = 10;
+const due = new Map();
+
+/** What the server has to work out from all tasks is asked for no more often than a tenth of its time. */
+function rarely(load) {
+  return async () => {
+    const now = performance.now();
+    if (now < (due.get(load) ?? 0)) return load.kind;
+    due.set(load, Infinity);
+    try {
+      await load();
+    } finally {
+      due.set(load, performance.now() + (performance.now() - now) * SHARE);
+    }
+    return null;
+  };
+}
+loadFindings.kind = 'findings';
+loadLedger.kind = 'money';
+const findingsRarely = rarely(loadFindings);
+const ledgerRarely = rarely(loadLedger);
+
 const NEEDS = {
   life: null,
-  tasks: [loadTasks, loadLedger, loadFindings],
-  requests: [loadCalls, loadTasks, loadFindings],
-  findings: [loadFindings],
+  tasks: [loadTasks, ledgerRarely, findingsRarely],
+  requests: [loadCalls, loadTasks, findingsRarely],
+  findings: [findingsRarely],
+  money: [ledgerRarely],
   webhooks: [loadDeliveries],
   faults: [loadFaults],
   settings: [loadWorld],
-  clock: [loadTasks, loadFindings],
+  clock: [loadTasks, findingsRarely],
 };
 
 /** Everything that can have changed. */
@@ -136,6 +160,7 @@ export const ALL = Object.keys(NEEDS).filter((kind) => kind !== 'life');
 /**
  * Brings the kinds of things that have changed up to date; each is asked for once.
  * @param {Iterable<string>} kinds as the event `change` names them
+ * @returns {Promise<string[]>} the kinds that it is too early for
  */
 export async function refresh(kinds) {
   let wanted = new Set(kinds);
@@ -144,8 +169,9 @@ export async function refresh(kinds) {
     wanted = new Set(ALL);
   }
   const loads = new Set([...wanted].flatMap((kind) => NEEDS[kind] ?? []));
-  await Promise.all([...loads].map((load) => load()));
+  const left = await Promise.all([...loads].map((load) => load()));
   state.loaded = true;
+  return left.filter((kind) => typeof kind === 'string');
 }
 
 /** Whether a task has ended by now without the server having said how. */
