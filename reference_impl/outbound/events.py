@@ -79,8 +79,8 @@ class Events:
     async def _begin(self) -> float:
         """Begin what is due; seconds until the next look."""
         room = AT_ONCE - len(self._under_way)
+        now_ms = self._clock.now_ms()
         if room > 0:
-            now_ms = self._clock.now_ms()
             due = await self._store.take_owed(
                 now_ms=now_ms, lease_ms=LEASE_MS, most=room, besides=frozenset(self._under_way)
             )
@@ -89,9 +89,10 @@ class Events:
                 self._under_way[owed.task_id] = task
                 task.add_done_callback(self._ended)
         due_ms = await self._store.next_due_ms()
-        if due_ms is None or room <= 0:
+        # What is due and was not begun is under way already, or finds no room: the end of an attempt wakes us.
+        if due_ms is None or due_ms <= now_ms:
             return LONGEST_WAIT_S
-        return min(max(due_ms - self._clock.now_ms(), 0) / 1000, LONGEST_WAIT_S)
+        return min((due_ms - now_ms) / 1000, LONGEST_WAIT_S)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.pop(task.get_name())
