@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderTiny
+from diffusers import AutoencoderKL, AutoencoderTiny
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from reference_impl.engine.loading import Vae
+from reference_impl.engine.loading import Vae, factor_of
 from reference_impl.jobs import CannotDraw
+
+LARGE = 2048 * 2048
+"""Pixels above which a VAE works in overlapping tiles: its memory grows with them, and SDXL's takes 20 GB there."""
 
 
 def encoded(vae: Vae, pictures: Sequence[Image.Image]) -> Tensor:
@@ -25,6 +28,7 @@ def encoded(vae: Vae, pictures: Sequence[Image.Image]) -> Tensor:
         float32, (n, 4, height / factor, width / factor), scaled as the network was trained.
     """
     pixels = torch.stack([_pixels(picture) for picture in pictures]).to(device=vae.device, dtype=vae.dtype)
+    _tile(vae, pixels.shape[-2] * pixels.shape[-1])
     out = vae.encode(pixels.contiguous(memory_format=torch.channels_last))
     plain = out.latents if isinstance(vae, AutoencoderTiny) else out.latent_dist.mode()
     shift = vae.config.get("shift_factor") or 0.0
@@ -40,6 +44,7 @@ def decoded(vae: Vae, latents: Tensor) -> list[Image.Image]:
     """
     shift = vae.config.get("shift_factor") or 0.0
     pictures = []
+    _tile(vae, latents.shape[-2] * latents.shape[-1] * factor_of(vae) ** 2)
     for one in latents.split(1):
         plain = (one / vae.config["scaling_factor"] + shift).to(vae.dtype)
         pixels = vae.decode(plain.contiguous(memory_format=torch.channels_last), return_dict=False)[0]
@@ -76,6 +81,12 @@ def grown(latents: Tensor, height: int, width: int, mode: str = "bilinear", *, a
     scaled = functional.interpolate(latents, size=size, mode=mode, **more)
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
     return scaled[..., top : top + height, left : left + width]
+
+
+def _tile(vae: Vae, pixels: int) -> None:
+    # AutoencoderTiny's tiles are laid out for a factor of 8 only, and it is small enough without.
+    if isinstance(vae, AutoencoderKL):
+        vae.use_tiling = pixels > LARGE
 
 
 def _pixels(picture: Image.Image) -> Tensor:

@@ -264,6 +264,16 @@ def test_hires_fix_of_strength_0_only_enlarges(draw: Draw) -> None:
     assert shrunk.shape == small.pixels.shape
 
 
+def test_a_large_picture_goes_through_the_vae_in_tiles(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = draw(width=96, height=128)[0]
+    monkeypatch.setattr("reference_impl.engine.latents.LARGE", 64 * 64)
+    tiled = draw(width=96, height=128)[0]
+    assert tiled.picture.size == (96, 128)
+    assert 0 < tiled.distance(whole) < 30
+    monkeypatch.undo()
+    assert draw(width=96, height=128)[0].distance(whole) == 0
+
+
 def test_an_upscaler_without_weights_is_named_with_what_helps(draw: Draw) -> None:
     with pytest.raises(CannotDraw, match=r"RealESRNet_x4plus needs weights.*upscaler.*Latent"):
         draw(hires=Hires(width=128, height=128, strength=0.5, upscaler="RealESRNet_x4plus"))
