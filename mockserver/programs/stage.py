@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from mockserver.programs.names import KEY, KEY_VARIABLE, URI_VARIABLE
+from mockserver.programs.quiet import QuietTimes
 from mockserver.running import ServerThread
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def staged_for(
         InterceptUnavailable: the extra that makes certificates is not installed.
     """
     if not intercept:
-        with ServerThread(settings, parts) as server:
+        with ServerThread(settings, parts) as server, QuietTimes(server):
             yield Stage(server=server, proxy=None, environment=_pointed(inherited, server.url, key))
         return
     if settings.public_base_url is None:  # links lead to the host that was called, as if it were the vendor's own
@@ -68,7 +69,7 @@ def staged_for(
 
     with tempfile.TemporaryDirectory(prefix="novita-mock-") as folder:  # made with mode 0700
         authority = Authority(Path(folder), trusted_before(inherited))
-        with ServerThread(settings, parts) as server:
+        with ServerThread(settings, parts) as server, QuietTimes(server):
             where = urlsplit(server.url)
             proxy = Proxy((where.hostname or "", where.port or 0), intercept, authority.server_context)
             server.call_async(proxy.start)

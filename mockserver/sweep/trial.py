@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 GRACE_S = 1.0
 """Between being asked to end and being killed."""
+LOOK_S = 0.5
+MAX_PRINTED = 64 * 1024 * 1024
+"""A program that prints more is stopped: its log would fill the disk."""
 LAST_WORDS = 2_000
 MAX_SEARCHED = 64 * 1024 * 1024
 MAX_KEPT_FILES = 50
@@ -168,18 +171,30 @@ def _run(
         process = start_program(
             program, environment, folder, output=output.fileno(), errors=errors.fileno(), apart=True
         )
-        returned: int | None
-        with stopper.watching(process):
-            try:
-                returned = process.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                returned = None
-                _kill(process, signal.SIGTERM)
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(GRACE_S)
-        _kill(process, signal.SIGKILL)  # and what it has left running
-        process.wait()
+        try:
+            with stopper.watching(process):
+                returned = _awaited(process, timeout_s, (kept / "stdout.txt", kept / "stderr.txt"))
+                if returned is None:
+                    _kill(process, signal.SIGTERM)
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(GRACE_S)
+        finally:
+            _kill(process, signal.SIGKILL)  # and what it has left running
+            process.wait()
     return returned, (wall() - began_ms) / 1000
+
+
+def _awaited(process: subprocess.Popen[bytes], timeout_s: float, printed: Sequence[Path]) -> int | None:
+    """Its return code; None when it is to be stopped, for its time is over or what it prints has no end."""
+    left_s = timeout_s
+    while left_s > 0:
+        try:
+            return process.wait(min(left_s, LOOK_S))
+        except subprocess.TimeoutExpired:
+            left_s -= LOOK_S
+            if any(path.stat().st_size > MAX_PRINTED for path in printed):
+                return None
+    return None
 
 
 def _kill(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 DRAWING = (sys.executable, str(Path(__file__).with_name("drawing.py")))
+WAITING = (sys.executable, str(Path(__file__).with_name("waiting.py")))
 TIMEOUT_S = 120
 
 

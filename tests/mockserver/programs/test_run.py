@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mockserver.pictures import decode
-from tests.mockserver.programs.running import DRAWING, TIMEOUT_S, novita_mock
+from tests.mockserver.programs.running import DRAWING, TIMEOUT_S, WAITING, novita_mock
 
 PRINTED = "import os; print(os.environ['NOVITA_API_KEY'], os.environ['NOVITA_API_URI'])"
 
@@ -154,3 +154,15 @@ def test_the_programs_input_and_output_are_ours(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "words", "")
+
+
+def test_a_program_that_waits_for_its_webhook_does_not_wait_for_ten_minutes(tmp_path: Path) -> None:
+    """While it is silent, the `auto` clock goes on to what is owed next: first the queue, then a retry."""
+    faults = [
+        {"point": "queue", "effect": {"late": "10m"}},
+        {"point": "webhook.attempt", "effect": "truncate", "times": 1},
+    ]
+    (tmp_path / "slow.yaml").write_text(json.dumps({"name": "slow", "description": "slow", "faults": faults}))
+    done = novita_mock("run", "--scenario", "slow.yaml", "--", *WAITING, "out.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert decode((tmp_path / "out.png").read_bytes()).seed == 7

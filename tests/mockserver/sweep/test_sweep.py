@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import jsonschema_rs
 import pytest
 
 from mockserver.sweep import report
-from tests.mockserver.programs.running import DRAWING, novita_mock
+from tests.mockserver.programs.running import DRAWING, TIMEOUT_S, WAITING, novita_mock
 
 SCHEMA = json.loads(Path(report.__file__).with_name("report.schema.json").read_text(encoding="utf-8"))
 
@@ -88,6 +92,44 @@ def test_points_that_the_program_never_comes_to_are_left_out_and_told(tmp_path: 
     assert [cell["case"] for cell in found["cells"]] == ["more-fields"]
     assert {one["case"] for one in found["left_out"]} == {"webhook-twice", "models-500"}
     assert "2 failures left out, since the program never came to models, webhook.attempt" in said
+
+
+def test_a_program_that_waits_for_webhooks_is_swept_in_seconds(tmp_path: Path) -> None:
+    only = [part for name in ("webhook-", "queue-10m") for part in ("--only", name)]
+    done = novita_mock("sweep", *only, "--", *WAITING, "out.png", cwd=tmp_path)
+    found = json.loads((tmp_path / "novita-mock-sweep" / "sweep.json").read_text())
+    assert done.returncode == 0, done.stdout
+    assert marks(found) == {
+        "queue-10m": ["survived"],
+        "webhook-early": ["survived"],
+        "webhook-twice": ["survived"],
+        "webhook-opposite": ["survived"],
+        "webhook-cut": ["survived"],
+        "webhook-lost": ["failed"],
+    }
+
+
+def test_an_interrupt_ends_the_programs_too(tmp_path: Path) -> None:
+    program = "import pathlib, os, time; pathlib.Path(os.environ['MARK']).write_text(str(os.getpid())); time.sleep(60)"
+    mark = tmp_path / "mark"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mockserver", "sweep", "--workdir", "empty", "--", sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "MARK": str(mark)},  # noqa: TID251  # a child inherits the environment
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = monotonic() + TIMEOUT_S
+    while not (mark.exists() and mark.read_text()) and monotonic() < deadline:
+        pass
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=TIMEOUT_S)
+
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(mark.read_text()), 0)
 
 
 def test_the_current_folder_stays_as_it_was(tmp_path: Path) -> None:
