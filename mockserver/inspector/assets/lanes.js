@@ -148,6 +148,27 @@ function words(task) {
   return `, ${parts.join(', ')}`;
 }
 
+/** What the drawing of a lane depends on. Only what has not ended, or has the world's instant in it, moves with time. */
+export function lookOf(task, scale) {
+  const now = nowMs();
+  const status = stateOf(task, now);
+  const ended = status === 'succeeded' || status === 'failed';
+  const share = scale.mode === 'clock' ? scale.at(task, now) : 2;
+  const delivery = (state.deliveriesOfTask.get(task.task_id) ?? []).map((one) => `${one.state} ${one.attempts} ${one.next_attempt_ms}`);
+  return [
+    scale.mode,
+    scale.origin,
+    scale.span,
+    status,
+    task.finished_ms,
+    task.polls,
+    state.callsOfTask.get(task.task_id)?.length,
+    delivery.join(),
+    state.moneyOfTask.get(task.task_id),
+    ended && (share < 0 || share > 1) ? '' : Math.round(now),
+  ].join(' ');
+}
+
 /** Fills a row of the list with a task. */
 export function drawLane(row, task, scale) {
   const now = nowMs();

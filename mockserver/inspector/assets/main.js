@@ -9,7 +9,7 @@ import { drawEmpty } from './empty.js';
 import { FaultForm } from './faults.js';
 import { count, instant, money, stateOf } from './format.js';
 import { KEYS, listenToKeys } from './keys.js';
-import { Scale, drawAxis, drawLane } from './lanes.js';
+import { Scale, drawAxis, drawLane, lookOf } from './lanes.js';
 import { Live } from './live.js';
 import { drawCoverage, drawFindings } from './reports.js';
 import { Rows } from './rows.js';
@@ -43,6 +43,7 @@ const lanes = new Rows($('lanes'), {
   label: 'Tasks, newest first',
   height: rowHeight,
   id: (task) => task.task_id,
+  look: (task) => lookOf(task, scale),
   draw: (row, task) => drawLane(row, task, scale),
   open: (task) => openDetail('task', task.task_id),
 });
@@ -54,6 +55,7 @@ const calls = new Rows($('calls'), {
   label: 'Calls, newest first',
   height: () => (narrow.matches ? 56 : 32),
   id: (entry) => String(entry.number),
+  look: (entry) => String(entry.at_ms),
   draw: drawCall,
   open: (entry) => openDetail('call', entry.number),
 });
@@ -61,6 +63,7 @@ const deliveries = new Rows($('deliveries'), {
   label: 'Webhook deliveries, newest first',
   height: () => (narrow.matches ? 56 : 32),
   id: (delivery) => delivery.id,
+  look: (delivery) => `${delivery.state} ${delivery.attempts} ${delivery.next_attempt_ms}`,
   draw: drawDelivery,
   open: (delivery) => openDetail('delivery', delivery.id),
 });

@@ -12,6 +12,7 @@ export class Rows {
    * @param {string} options.label of the list, for assistive technology
    * @param {() => number} options.height of a row, in pixels
    * @param {(row: HTMLElement, item: object) => void} options.draw fills a row, which may have shown another item
+   * @param {(item: object) => string} options.look what the drawing depends on; a row that has it already is left as it is
    * @param {(item: object) => string} options.id of an item
    * @param {(item: object) => void} options.open an item was chosen
    */
@@ -22,6 +23,7 @@ export class Rows {
     this.index = new Map();
     this.active = null;
     this.pool = new Map();
+    this.looks = new WeakMap();
     this.inner = h('div', { class: 'rows-inner', role: 'presentation' });
     box.append(this.inner);
     box.classList.add('rows');
@@ -106,7 +108,11 @@ export class Rows {
       row.setAttribute('aria-posinset', position + 1);
       row.setAttribute('aria-setsize', this.items.length);
       row.setAttribute('aria-selected', String(key === this.active));
-      draw(row, item);
+      const look = `${key} ${this.options.look(item)}`;
+      if (this.looks.get(row) !== look) {
+        this.looks.set(row, look);
+        draw(row, item);
+      }
     }
     for (const [, row] of free) row.remove();
     this.pool = kept;

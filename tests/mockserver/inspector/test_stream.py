@@ -20,7 +20,7 @@ from tests.mockserver.builders import make_world, submit
 from tests.mockserver.inspector.visiting import Client, serving
 
 Event = tuple[str, dict[str, Any]]
-LONGEST_S = 10.0
+LONGEST_S = 30.0
 
 
 @pytest.fixture

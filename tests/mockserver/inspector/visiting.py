@@ -28,7 +28,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-WAIT_MS = 10_000
+WAIT_MS = 30_000
 LOOK_MS = 30
 SIZES = {"wide": (1440, 900), "narrow": (360, 740)}
 
