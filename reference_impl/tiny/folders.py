@@ -39,6 +39,8 @@ SHOWN: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         # Requests can name control models and adapters of fixed lists only.
         CONTROL_NAME: {"base_model": "SD 1.5", "stands_for": ["control_v11p_sd15_canny"]},
         IMAGE_PROMPT_NAME: {"base_model": "SD 1.5", "stands_for": ["ip-adapter_sd15"]},
+        # The tiny world has nothing unsafe; its rings and stars stand in, the rarest for what every level counts.
+        SAFETY_NAME: {"nsfw_levels": {"0": ["purple-ring"], "1": ["ring"], "2": ["star"]}},
     }
 )
 """What <name>.json beside a model says of it (`reference_impl.shelf`)."""

@@ -23,6 +23,7 @@ def make_models(folder: Path, seed: int = 0) -> list[Path]:
     base = models.unet(models.SD15)
     control = models.control_net(base)
     control_blocks = [*control.controlnet_down_blocks, control.controlnet_mid_block]
+    control_blocks.append(control.controlnet_cond_embedding.conv_out)
     for block in control_blocks:
         torch.nn.init.normal_(block.weight, std=0.1)  # at zero, as training begins, it would have no effect to see
     written = [
