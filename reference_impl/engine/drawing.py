@@ -14,7 +14,7 @@ from torch import Tensor
 from reference_impl.engine import hooks
 from reference_impl.engine.courses import Course
 from reference_impl.engine.encoding import Text
-from reference_impl.engine.hires import second_start
+from reference_impl.engine.hires import LATENT, second_start
 from reference_impl.engine.latents import decoded, encoded, latent_mask
 from reference_impl.engine.loading import Loaded, Vae, factor_of
 from reference_impl.engine.network import Network
@@ -23,6 +23,7 @@ from reference_impl.engine.plan import Canvas, Tools, whole_canvas
 from reference_impl.engine.progress import Progress
 from reference_impl.engine.samplers import SAMPLERS
 from reference_impl.engine.scenes import Scene, scene_of
+from reference_impl.engine.upscalers import needed
 from reference_impl.jobs import CannotDraw, Job, MaskStart
 
 
@@ -66,6 +67,8 @@ class Drawing:
     def __init__(self, job: Job, *, loaded: Loaded, vae: Vae, refiner: Loaded | None, tools: Tools) -> None:
         if job.sampler not in SAMPLERS:
             raise CannotDraw(f"there is no sampler {job.sampler!r}; those there are: {', '.join(SAMPLERS)}")
+        if job.hires is not None and job.hires.upscaler not in LATENT:
+            needed(job.hires.upscaler, tools.shelf)  # before the first pass is drawn for nothing
         self._job, self._loaded, self._vae, self._refiner, self._tools = job, loaded, vae, refiner, tools
         self._factor = factor_of(vae)
         self._kept: Image.Image | None = None
@@ -97,7 +100,7 @@ class Drawing:
         noise = Noise([wish.seed for wish in wishes], self._tools.device)
         canvas, start = self._canvas, self._start(noise)
         courses = self._courses()
-        latents = self._pass(wishes, courses[0], canvas, start, noise, progress, last=self._job.hires is None)
+        latents = self._pass(wishes, courses[0], canvas, start, noise, progress, last=len(courses) == 1)
         if self._job.hires is not None:
             hires, first = self._job.hires, canvas
             canvas = whole_canvas((hires.width, hires.height), self._factor)

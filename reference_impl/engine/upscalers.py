@@ -17,7 +17,7 @@ from reference_impl.engine.loading import BROKEN, broken, bytes_of
 from reference_impl.engine.pictures import Size, covering
 from reference_impl.engine.plan import Tools
 from reference_impl.jobs import CannotDraw
-from reference_impl.shelf import Kind, Model
+from reference_impl.shelf import Kind, Model, Shelf
 
 RESAMPLERS: Mapping[str, Image.Resampling] = {
     "None": Image.Resampling.LANCZOS,
@@ -43,22 +43,34 @@ def enlarged(picture: Image.Image, upscaler: str, size: Size, tools: Tools) -> I
     Raises:
         CannotDraw: there are no weights for this name.
     """
-    if upscaler in RESAMPLERS:
+    model = needed(upscaler, tools.shelf)
+    if model is None:
         factor = max(size[0] / picture.width, size[1] / picture.height)
         wanted = (max(round(picture.width * factor), size[0]), max(round(picture.height * factor), size[1]))
         return covering(picture.resize(wanted, RESAMPLERS[upscaler]), size)
-    model = tools.shelf.find(Kind.UPSCALER, upscaler)
-    if model is None:
-        raise CannotDraw(
-            f"the upscaler {upscaler} needs weights that this server has not: put {upscaler}.safetensors into the "
-            "folder upscaler of its models, or ask for Latent"
-        )
     network = tools.cache.get(
         (Kind.UPSCALER, model.name), lambda: load_upscaler(model, tools.device, tools.dtype), bytes_of
     )
     while picture.width < size[0] or picture.height < size[1]:
         picture = network.picture(picture)
     return covering(picture, size)
+
+
+def needed(upscaler: str, shelf: Shelf) -> Model | None:
+    """The weights that an upscaler works with; None for those of `RESAMPLERS`.
+
+    Raises:
+        CannotDraw: there are no weights for this name.
+    """
+    if upscaler in RESAMPLERS:
+        return None
+    model = shelf.find(Kind.UPSCALER, upscaler)
+    if model is None:
+        raise CannotDraw(
+            f"the upscaler {upscaler} needs weights that this server has not: put {upscaler}.safetensors into the "
+            "folder upscaler of its models, or ask for Latent"
+        )
+    return model
 
 
 def load_upscaler(model: Model, device: torch.device, dtype: torch.dtype) -> Upscaler:

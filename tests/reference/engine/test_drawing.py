@@ -276,7 +276,7 @@ def test_a_large_picture_goes_through_the_vae_in_tiles(draw: Draw, monkeypatch: 
 
 def test_an_upscaler_without_weights_is_named_with_what_helps(draw: Draw) -> None:
     with pytest.raises(CannotDraw, match=r"RealESRNet_x4plus needs weights.*upscaler.*Latent"):
-        draw(hires=Hires(width=128, height=128, strength=0.5, upscaler="RealESRNet_x4plus"))
+        draw(hires=Hires(width=128, height=128, strength=0.5, upscaler="RealESRNet_x4plus"), on_step=pytest.fail)
 
 
 # ---- LoRA, SDXL, refiner
@@ -337,6 +337,16 @@ def test_the_refiner_takes_over_after_its_share_of_the_steps(draw: Draw) -> None
     assert refined(0.75).distance(plain) > 0
     assert refined(0.5).distance(refined(0.75)) > 0
     assert refined(0.5).distance(refined(0.26)) == 0, "the switch stands before a step, not within one"
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5])
+def test_the_refiner_works_in_the_last_pass_only(draw: Draw, strength: float) -> None:
+    hires = Hires(width=96, height=96, strength=strength, upscaler="Latent")
+    plain, refined = (
+        draw(model="large", hires=hires, refiner=refiner)[0]
+        for refiner in (None, Refiner(checkpoint="finisher", switch_at=0.5))
+    )
+    assert refined.distance(plain) > 0
 
 
 def test_a_transparent_picture_is_handed_to_the_cut_out(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
