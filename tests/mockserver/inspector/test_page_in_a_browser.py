@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from mockserver.handles import world_in_hand
 from mockserver.pictures import decode
 from mockserver.running import ServerThread
+from tests.bodies import IMG2IMG, img2img
 from tests.mockserver.inspector.visiting import Client, Visiting, serving
 
 pytestmark = pytest.mark.browser
@@ -210,6 +211,43 @@ def test_a_task_is_copied_as_a_test(client: Client, visit: Visiting, fault: bool
     calls = told.json()["requests"]
     assert calls[0]["request"]["request"]["prompt"] == prompt
     assert any(call["status"] == 503 for call in calls) is fault
+
+
+def test_source_pictures_are_stood_in_for(client: Client, visit: Visiting) -> None:
+    """What is copied of an image-to-image task can be sent, and says what is not the same in it."""
+    answer = client.http.post(IMG2IMG, json=img2img(prompt="a redrawn boat"))
+    task = answer.json()["task_id"]
+    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    page.open(client.world, task=task)
+    page.see("#detail .story")
+    page.tab.keyboard.press("c")
+    page.see("#notice", "The curl line is on the clipboard.")
+    line = page.tab.evaluate("navigator.clipboard.readText()")
+    assert line.startswith("# A small grey picture stands in for each source picture.\n")
+    done = subprocess.run(
+        ["sh", "-c", line], capture_output=True, text=True, check=True, timeout=30,
+        env={"NOVITA_API_KEY": client.key, "PATH": "/usr/bin:/bin", "no_proxy": "*"},
+    )  # fmt: skip
+    assert "task_id" in done.stdout, done
+
+
+def test_calls_that_are_of_no_world_are_found(visit: Visiting) -> None:
+    """A client whose key is not accepted, or whose path is wrong, would seem to have sent nothing."""
+    with serving() as server:
+        page = visit(server.url)
+        page.open()
+        page.see("#empty", "Nothing has happened yet")
+        httpx.get(f"{server.url}/v3/async/task-reslut", trust_env=False)
+        httpx.get(f"{server.url}/v3/model", headers={"authorization": "Bearer sk-mock-invalid"}, trust_env=False)
+        page.see("#empty", "/v3/async/task-reslut")
+        page.tab.click("#empty li button >> nth=0")
+        page.see("#detail pre", "INVALID_API_KEY")
+        page.tab.click("#close-detail")
+        Client(server.url, "sk-good").submit()
+        page.see("#lanes .row")
+        page.tab.click("#tab-calls")
+        page.tab.select_option("#call-which", "outside")
+        page.see("#calls .row", "/v3/async/task-reslut")
 
 
 def test_webhooks_are_held_released_and_sent_again(client: Client, visit: Visiting) -> None:

@@ -15,7 +15,7 @@ import jsonschema_rs
 import pytest
 
 from mockserver.sweep import report
-from tests.mockserver.programs.running import DRAWING, TIMEOUT_S, WAITING, novita_mock
+from tests.mockserver.programs.running import DRAWING, TIMEOUT_S, WAITING, called, novita_mock
 
 SCHEMA = json.loads(Path(report.__file__).with_name("report.schema.json").read_text(encoding="utf-8"))
 
@@ -25,7 +25,7 @@ def swept(folder: Path, *only: str, how: str = "", flags: tuple[str, ...] = ()) 
     program = 'exec "$0" "$1" out.png "$NOVITA_API_URI" "$2"'
     choice = [part for name in only for part in ("--only", name)]
     command = ["sweep", *choice, *flags, "--", "sh", "-c", program, *DRAWING, how]
-    done = novita_mock(*command, cwd=folder)
+    done = called(*command, cwd=folder)
     found: dict[str, Any] = json.loads((folder / "novita-mock-sweep" / "sweep.json").read_text())
     jsonschema_rs.validate(SCHEMA, found)
     return done.returncode, found, done.stdout
@@ -96,7 +96,7 @@ def test_points_that_the_program_never_comes_to_are_left_out_and_told(tmp_path: 
 
 def test_a_program_that_waits_for_webhooks_is_swept_in_seconds(tmp_path: Path) -> None:
     only = [part for name in ("webhook-", "queue-10m") for part in ("--only", name)]
-    done = novita_mock("sweep", *only, "--", *WAITING, "out.png", cwd=tmp_path)
+    done = called("sweep", *only, "--", *WAITING, "out.png", cwd=tmp_path)
     found = json.loads((tmp_path / "novita-mock-sweep" / "sweep.json").read_text())
     assert done.returncode == 0, done.stdout
     assert marks(found) == {
@@ -141,41 +141,41 @@ def test_the_current_folder_stays_as_it_was(tmp_path: Path) -> None:
 
 def test_a_program_with_the_address_built_in_is_swept_behind_a_proxy(tmp_path: Path) -> None:
     command = ("--", *DRAWING, "out.png", "https://api.novita.ai", "careful")
-    done = novita_mock("sweep", "--only", "poll-reset", "--only", "link-cut", "--intercept", *command, cwd=tmp_path)
+    done = called("sweep", "--only", "poll-reset", "--only", "link-cut", "--intercept", *command, cwd=tmp_path)
     found = json.loads((tmp_path / "novita-mock-sweep" / "sweep.json").read_text())
     assert marks(found) == {"poll-reset": ["survived"], "link-cut": ["failed"]}, done.stderr
     assert "--intercept" in found["cells"][0]["repeat"]
 
 
 def test_a_program_that_fails_without_any_failure_is_not_swept(tmp_path: Path) -> None:
-    done = novita_mock("sweep", "--", sys.executable, "-c", "exit('I have no idea')", cwd=tmp_path)
+    done = called("sweep", "--", sys.executable, "-c", "exit('I have no idea')", cwd=tmp_path)
     assert done.returncode == 3
     assert "without any failure the program ended with 1" in done.stderr
     assert "I have no idea" in done.stderr
 
 
 def test_a_program_that_never_calls_is_told_what_it_should_read(tmp_path: Path) -> None:
-    done = novita_mock("sweep", "--", "true", cwd=tmp_path)
+    done = called("sweep", "--", "true", cwd=tmp_path)
     assert done.returncode == 3
     assert "NOVITA_API_URI" in done.stderr
     assert "--intercept" in done.stderr
 
 
 def test_a_command_that_there_is_not_ends_as_in_a_shell(tmp_path: Path) -> None:
-    assert novita_mock("sweep", "--", "no-such-command-at-all", cwd=tmp_path).returncode == 127
+    assert called("sweep", "--", "no-such-command-at-all", cwd=tmp_path).returncode == 127
 
 
 def test_a_folder_that_is_no_older_sweep_is_not_emptied(tmp_path: Path) -> None:
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "letter").write_text("dear")
-    done = novita_mock("sweep", "--out", "precious", "--", "true", cwd=tmp_path)
+    done = called("sweep", "--out", "precious", "--", "true", cwd=tmp_path)
     assert done.returncode == 2
     assert (tmp_path / "precious" / "letter").read_text() == "dear"
 
 
 @pytest.mark.parametrize("wrong", [("--only", "no-such-failure"), ("--scenario", "no-such-scenario")])
 def test_what_there_is_not_is_refused_with_what_there_is(tmp_path: Path, wrong: tuple[str, str]) -> None:
-    done = novita_mock("sweep", *wrong, "--", "true", cwd=tmp_path)
+    done = called("sweep", *wrong, "--", "true", cwd=tmp_path)
     assert done.returncode == 2
     assert "there are: " in done.stderr
 
@@ -187,7 +187,7 @@ def test_the_page_shows_what_a_program_said_as_text(tmp_path: Path) -> None:
         "print('<script>alert(1)</script>')\n"
         "u.urlopen(u.Request(url + '/v3/model', headers={'Authorization': 'Bearer ' + key}))\n"
     )
-    novita_mock("sweep", "--only", "models", "--", sys.executable, "-c", program, cwd=tmp_path)
+    called("sweep", "--only", "models", "--", sys.executable, "-c", program, cwd=tmp_path)
     page = (tmp_path / "novita-mock-sweep" / "sweep.html").read_text()
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
