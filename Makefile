@@ -71,6 +71,7 @@ generate: $(SETUP) clients ## write the generated files again
 	$(BIN)/python docs/make_features.py
 	$(BIN)/python docs/make_fault_table.py --write
 	$(BIN)/python docs/make_weaknesses.py --write
+	$(BIN)/python docs/make_sweep.py --write
 	$(BIN)/python -m conformance.planning --write
 	$(BIN)/python -m tests.contract.documented_table --write
 

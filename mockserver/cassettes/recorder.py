@@ -42,8 +42,16 @@ MAX_PICTURE_BYTES = 64 * 1024 * 1024
 MAX_POLLS = 400
 """Polls of a job that are kept; of more every second one is enough, since what lies between is interpolated."""
 
-Answer = tuple[int, str, bytes]
-"""Status, media type, body."""
+RETURNED = ("content-type", "retry-after")
+"""Headers of answers that are passed back."""
+
+Headers = list[tuple[bytes, bytes]]
+Answer = tuple[int, Headers, bytes]
+"""Status, headers, body."""
+
+
+_JSON: Headers = [(b"content-type", b"application/json")]
+_TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8")]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -127,23 +135,23 @@ class Recorder:
         operation = self._routes.get((scope["method"], scope["path"]))
         try:
             if scope["method"] == "POST" and scope["path"].startswith(WEBHOOK_PATH):
-                status, media_type, body = await self._event(scope["path"].removeprefix(WEBHOOK_PATH), receive)
+                status, fields, body = await self._event(scope["path"].removeprefix(WEBHOOK_PATH), receive)
             elif operation is None:
                 refusal = Refusal(Reason.API_NOT_FOUND, "the recorder passes on the contract's operations only")
-                status, media_type, body = 404, "application/json", orjson.dumps(refusal.v3_body())
+                status, fields, body = 404, _JSON, orjson.dumps(refusal.v3_body())
             else:
                 sent = b""
                 if operation.method == "POST":
                     most = self._mock.settings.limits.body_bytes
                     sent = await read_body(receive, headers.get(b"content-length"), operation, most)
-                status, media_type, body = await self._pass_on(operation, headers, scope["query_string"], sent)
+                status, fields, body = await self._pass_on(operation, headers, scope["query_string"], sent)
         except CallerGone:
             return
         except Refusal as refusal:
             v2 = operation is not None and operation.version == "v2"
             given = refusal.v2_body() if v2 else refusal.v3_body()
-            status, media_type, body = 200 if v2 else refusal.status, "application/json", orjson.dumps(given)
-        fields = [(b"content-type", media_type.encode("latin-1", "replace")), (b"content-length", b"%d" % len(body))]
+            status, fields, body = 200 if v2 else refusal.status, _JSON, orjson.dumps(given)
+        fields = [*fields, (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": status, "headers": fields})
         await send({"type": "http.response.body", "body": body})
 
@@ -198,7 +206,8 @@ class Recorder:
             answered_ms=began_ms,
             webhook_url=delivery.webhook_url or "",
         )
-        self._waiting[ticket] = job
+        if sent is not body:
+            self._waiting[ticket] = job
         answer = await self._call(operation, headers, b"", sent)
         job.answered_ms = self._wall()
         job.submit_ms = job.answered_ms - began_ms
@@ -285,7 +294,7 @@ class Recorder:
                 break
         job = self._waiting.get(ticket)
         if job is None:
-            return 404, "text/plain", b"no such job\n"
+            return 404, _TEXT, b"no such job\n"
         told = json_of(body)
         status = status_of(member(member(member(told, "payload"), "task"), "status"))
         kind = member(told, "event_type")
@@ -298,7 +307,7 @@ class Recorder:
             self._settle(job)
         headers = {"Content-Type": "application/json"}
         sent = await self._mock.sender.send(Outgoing(url=job.webhook_url, headers=headers, body=body), timeout_s=5)
-        return sent.status or 502, "text/plain", b""
+        return sent.status or 502, _TEXT, b""
 
     async def _call(self, operation: Operation, headers: Mapping[bytes, bytes], query: bytes, body: bytes) -> Answer:
         """Calls the service.
@@ -315,7 +324,8 @@ class Recorder:
         except httpx.HTTPError as error:
             text = f"novita-mock record: the service did not answer: {type(error).__name__}"
             raise Refusal(Reason.INTERNAL, text) from None
-        return answer.status_code, answer.headers.get("content-type", "application/json"), answer.content
+        given = [(name.encode(), answer.headers[name].encode("latin-1")) for name in RETURNED if name in answer.headers]
+        return answer.status_code, given, answer.content
 
     def _write(self, job: Job) -> None:
         """Writes a job's cassette, and its pictures if they are kept."""
