@@ -101,7 +101,10 @@ def describe(world: World, changed: list[str]) -> dict[str, Any]:
 
 
 def _worlds(mock: Mock) -> list[tuple[str, int, int]]:
-    return [(world.id, world.created, world.journal.written) for world in mock.worlds]
+    """What the list of worlds shows of each, and the calls that are of none."""
+    outside = mock.outside
+    listed = [(world.id, world.created, world.journal.written) for world in mock.worlds]
+    return [*listed, ("", len(outside), outside.written)]
 
 
 class EventStream(Response):
@@ -167,7 +170,7 @@ class EventStream(Response):
         worlds = _worlds(self._mock)
         if worlds != self._told:
             self._told = worlds
-            yield self._event("worlds", {"worlds": len(worlds)})
+            yield self._event("worlds", {"worlds": len(worlds) - 1})
         if self._watch is None:
             return
         if self._over:
@@ -207,7 +210,7 @@ STREAM_RESOURCES: tuple[Resource, ...] = (
         method="GET",
         path="/events",
         operation_id="listenToEvents",
-        summary="Server-sent events: `worlds` when there are others or they were called; with a world also `change` "
+        summary="Server-sent events: `worlds` when there are others, or any call was made; with a world also `change` "
         "with what has changed, and `gone` when it is forgotten.",
         handler=_listen,
         key="optional",

@@ -1,18 +1,35 @@
 // A task as a command for the shell and as a test: what was sent, to be sent again.
 
 const KEY = '$NOVITA_API_KEY';
+const REFERENCE = 'mock-input:';
+const STOOD_IN = '# A small grey picture stands in for each source picture.';
+/** 64 x 64 pixels, PNG. */
+const GREY =
+  'iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAqElEQVR4Ae3SsQ0AIAzEwIye0RniChTJ9H6BzezxM8fvvz3gd8EK' +
+  'VAAN9IVQIOMVYIU4UAEUyHgFWCEOVAAFMl4BVogDFUCBjFeAFeJABVAg4xVghThQARTIeAVYIQ5UAAUyXgFWiAMVQIGMV4AV4kAFUCDjFWCFOFABFMh4BVghDlQABTJeAVaIAxVAgYxXgBXiQAVQIOMVYIU4UAEUyHgFWCEOnC/wAB8+AWlgfpfVAAAAAElFTkSuQmCC';
+
+/** A request with a picture in place of each reference to one, which the server keeps apart. */
+function whole(value) {
+  if (typeof value === 'string') return value.startsWith(REFERENCE) ? GREY : value;
+  if (Array.isArray(value)) return value.map(whole);
+  if (value !== null && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, whole(one)]));
+  return value;
+}
+
+const lacksPictures = (value) => JSON.stringify(value).includes(`"${REFERENCE}`);
 
 /** Text as one word for a POSIX shell. */
 export const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** The submit of a task as a curl line; the key comes from the environment. */
 export function asCurl(request, origin) {
-  return [
+  const line = [
     `curl -sS ${quoted(origin + request.path)}`,
     `  -H "Authorization: Bearer ${KEY}"`,
     "  -H 'Content-Type: application/json'",
-    `  -d ${quoted(typeof request.body === 'string' ? request.body : JSON.stringify(request.body))}`,
+    `  -d ${quoted(typeof request.body === 'string' ? request.body : JSON.stringify(whole(request.body)))}`,
   ].join(' \\\n');
+  return lacksPictures(request.body) ? `${STOOD_IN}\n${line}` : line;
 }
 
 /** A JSON value as a Python expression. */
@@ -55,7 +72,8 @@ export function asPytest(story) {
     '',
     `def test_task_${task.task_id.slice(0, 8)}(novita_world):`,
     ...arms,
-    `    body = ${asPython(request.body, 4)}`,
+    lacksPictures(request.body) ? `    ${STOOD_IN}` : null,
+    `    body = ${asPython(whole(request.body), 4)}`,
     '    headers = {"Authorization": f"Bearer {novita_world.key}"}',
     '    with httpx.Client(base_url=novita_world.url, headers=headers, trust_env=False) as client:',
     `        submitted = client.post("${request.path}", json=body)`,
@@ -66,7 +84,9 @@ export function asPytest(story) {
     '                break',
     `    assert polled.json()["${part}"]["status"] == ${end}`,
     '',
-  ].join('\n');
+  ]
+    .filter((line) => line !== null)
+    .join('\n');
 }
 
 /** Puts text on the clipboard, also where a page without TLS may not use the clipboard's own interface. */

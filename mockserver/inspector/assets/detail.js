@@ -1,6 +1,6 @@
 // The panel beside the lists: the whole of one task, call or delivery.
 
-import { call, picture } from './api.js';
+import { call, callServer, picture } from './api.js';
 import { asCurl, asPytest } from './copy.js';
 import { button, code, facts, fill, h } from './dom.js';
 import { count, duration, instant, money, stateOf } from './format.js';
@@ -182,5 +182,6 @@ function drawDelivery(box, delivery, page) {
 export const DETAILS = {
   task: { load: (id) => call('GET', `/tasks/${encodeURIComponent(id)}/story`), draw: drawTask },
   call: { load: (number) => call('GET', `/requests/${number}`), draw: drawCall },
+  outside: { load: (number) => callServer('GET', `/requests/${number}`), draw: drawCall },
   delivery: { load: (id) => call('GET', `/webhooks/deliveries/${encodeURIComponent(id)}`), draw: drawDelivery },
 };

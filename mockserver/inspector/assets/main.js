@@ -55,9 +55,9 @@ const calls = new Rows($('calls'), {
   label: 'Calls, newest first',
   height: () => (narrow.matches ? 56 : 32),
   id: (entry) => String(entry.number),
-  look: (entry) => String(entry.at_ms),
+  look: (entry) => `${entry.at_ms} ${$('call-which').value === 'outside'}`,
   draw: drawCall,
-  open: (entry) => openDetail('call', entry.number),
+  open: (entry) => openDetail($('call-which').value === 'outside' ? 'outside' : 'call', entry.number),
 });
 const deliveries = new Rows($('deliveries'), {
   label: 'Webhook deliveries, newest first',
@@ -86,8 +86,11 @@ function drawLanes() {
 function drawCalls() {
   const text = $('call-filter').value.trim().toLowerCase();
   const which = $('call-which').value;
-  const shown = state.calls.filter((entry) => callMatches(entry, text, which)).reverse();
-  show(calls, shown, 'no-calls', state.calls.length ? 'No call is like that.' : 'Nothing was called yet.');
+  const outside = which === 'outside';
+  const from = outside ? state.outside : state.calls;
+  const shown = from.filter((entry) => callMatches(entry, text, outside ? '' : which)).reverse();
+  const none = outside ? 'Every call had a key that is accepted, and a path that there is.' : 'Nothing was called yet.';
+  show(calls, shown, 'no-calls', from.length ? 'No call is like that.' : none);
 }
 
 function drawDeliveries() {
@@ -107,7 +110,7 @@ function show(rows, items, noneId, none) {
 
 function draw() {
   const empty = state.worldId === null || (state.loaded && !state.tasks.size && !state.calls.length && page.view === 'tasks');
-  drawEmpty($('empty'), empty, page, state.worldId !== null);
+  drawEmpty($('empty'), empty, page, state.worldId !== null, state.outside);
   $('clock').hidden = $('tabs').hidden = state.worldId === null;
   for (const name of VIEWS) $(`view-${name}`).hidden = state.worldId === null || name !== page.view || (empty && name === 'tasks');
   if (state.worldId === null) return;

@@ -5,11 +5,13 @@ import { NEVER_MS } from './format.js';
 
 const MOST_TASKS = 10000;
 const MOST_CALLS = 1000;
+const MOST_OUTSIDE = 200;
 const MOST_DELIVERIES = 5000;
 
 /** Everything that views draw from. */
 export const state = {
   worlds: [],
+  outside: [],
   worldId: null,
   world: null,
   clock: { nowMs: 0, rate: 0, mode: 'real', frozen: false, readAt: 0 },
@@ -57,9 +59,11 @@ export function forget() {
   state.loaded = false;
 }
 
-/** The worlds of the server, the one used last first. */
+/** The worlds of the server, the one used last first, and the calls that are of none. */
 export async function loadWorlds() {
-  state.worlds = (await callServer('GET', '/worlds')).worlds.reverse();
+  const [worlds, outside] = await Promise.all([callServer('GET', '/worlds'), callServer('GET', `/requests?brief=true&limit=${MOST_OUTSIDE}`)]);
+  state.worlds = worlds.worlds.reverse();
+  state.outside = outside.requests;
 }
 
 async function loadWorld() {
