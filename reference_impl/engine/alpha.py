@@ -29,6 +29,9 @@ TIGHT = 12.0
 RESTLESS = 40.0
 """The bound on a noisy ground."""
 
+CLEAR = 1.6
+"""So many times as far from the ground as the bound, a pixel is clearly something else."""
+
 ALMOST = 0.95
 """Edges more opaque than this are opaque: the rest is noise of the picture."""
 
@@ -61,7 +64,9 @@ def without_ground(picture: Image.Image) -> Image.Image:
     tight = max(TIGHT, min(2.5 * usual, RESTLESS), usual)
     sure = distance <= tight
     gone = grown(border & sure, sure)
-    band = _near(gone, max(2, min(distance.shape) // 128)) & ~gone
+    # Spots of the ground that are only a little off it are ground too: nothing clearly else is joined to them.
+    gone |= ~grown((distance > CLEAR * tight) & ~gone, ~gone)
+    band = _near(gone, max(2, min(distance.shape) // 64)) & ~gone
     thing = _spread(pixels, ~gone & ~band, band)
     away = thing - ground
     share = np.sum((pixels - ground) * away, axis=2) / np.maximum(np.sum(away**2, axis=2), 1.0)
@@ -116,17 +121,21 @@ def _spread(pixels: Plane, known: NDArray[np.bool_], into: NDArray[np.bool_]) ->
 
     Where no known pixel is near, such as in a hair, a pixel's own colour counts.
     """
-    height, width = known.shape
-    colours = np.where(known[..., None], pixels, 0)
-    for _ in range(2 * max(2, min(height, width) // 128) + 1):
-        weights = np.pad(known.astype(np.float32), 1)
-        padded = np.pad(colours * known[..., None], ((1, 1), (1, 1), (0, 0)))
-        near = [(slice(y, y + height), slice(x, x + width)) for y in range(3) for x in range(3)]
-        count = sum((weights[place] for place in near), np.zeros((height, width), np.float32))
-        total = sum((padded[place] for place in near), np.zeros_like(colours))
-        fresh = into & ~known & (count > 0)
+    width = known.shape[1] + 2
+    colours = np.pad(np.where(known[..., None], pixels, 0), ((1, 1), (1, 1), (0, 0))).reshape(-1, 3)
+    there = np.pad(known, 1).reshape(-1)
+    left = np.flatnonzero(np.pad(into & ~known, 1).reshape(-1))
+    steps = np.array([y * width + x for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x])
+    while left.size:
+        around = left[:, None] + steps
+        count = there[around].sum(axis=1)
+        fresh = count > 0
         if not fresh.any():
             break
-        colours[fresh] = (total / np.maximum(count, 1)[..., None])[fresh]
-        known = known | fresh
-    return np.asarray(np.where(known[..., None], colours, pixels), np.float32)
+        # Only what is known has a colour yet, so the sum is that of the known neighbours.
+        colours[left[fresh]] = colours[around[fresh]].sum(axis=1) / count[fresh, None]
+        there[left[fresh]] = True
+        left = left[~fresh]
+    inside = np.s_[1:-1, 1:-1]
+    found = there.reshape(-1, width)[inside]
+    return np.asarray(np.where(found[..., None], colours.reshape(-1, width, 3)[inside], pixels), np.float32)

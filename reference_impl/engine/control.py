@@ -8,7 +8,7 @@ layers count less; where the picture leads, the unguided half of the call goes w
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -109,7 +109,10 @@ class ControlNet:
     def __init__(self, net: ControlNetModel, control: Control, hint: torch.Tensor, region: torch.Tensor | None) -> None:
         self._net = net
         self._control = control
-        self._hint = hint
+        # The first layers see the map alone and give the same at each call; with small models they are half the work.
+        self._seen_once = net.config["controlnet_conditioning_channel_order"] == "rgb"
+        with torch.inference_mode():
+            self._hint = net.controlnet_cond_embedding(hint) if self._seen_once else hint
         self._region = region
         self._pooled = bool(net.config["global_pool_conditions"])
 
@@ -119,7 +122,15 @@ class ControlNet:
             return None
         # Models that pool over the picture are trained to leave the unguided half alone.
         skipped = call.latents.shape[0] // 2 if self._pooled and call.guided else halved(self._control, call)
-        down, mid = self._net(
+        with _passed_on(self._net) if self._seen_once else nullcontext():
+            down, mid = self._residuals(call, skipped)
+        residuals = [self._weighted(part, len(down) - i) for i, part in enumerate((*down, mid))]
+        if skipped:
+            residuals = [torch.cat([torch.zeros_like(part), part]) for part in residuals]
+        return Lead(down=residuals[:-1], mid=residuals[-1])
+
+    def _residuals(self, call: Call, skipped: int) -> tuple[Sequence[torch.Tensor], torch.Tensor]:
+        found: tuple[Sequence[torch.Tensor], torch.Tensor] = self._net(
             call.latents[skipped:],
             call.timestep[skipped:] if call.timestep.ndim and len(call.timestep) > 1 else call.timestep,
             encoder_hidden_states=call.text[skipped:],
@@ -127,10 +138,7 @@ class ControlNet:
             added_cond_kwargs={name: tensor[skipped:] for name, tensor in call.added.items()},
             return_dict=False,
         )
-        residuals = [self._weighted(part, len(down) - i) for i, part in enumerate((*down, mid))]
-        if skipped:
-            residuals = [torch.cat([torch.zeros_like(part), part]) for part in residuals]
-        return Lead(down=residuals[:-1], mid=residuals[-1])
+        return found
 
     def _weighted(self, residual: torch.Tensor, from_middle: int) -> torch.Tensor:
         fading = 1.0 if self._control.guess is Guess.BALANCED else FADING**from_middle
@@ -138,6 +146,17 @@ class ControlNet:
         if self._region is None or self._pooled:
             return weighted
         return weighted * torch.nn.functional.adaptive_avg_pool2d(self._region, residual.shape[-2:])
+
+
+@contextmanager
+def _passed_on(net: ControlNetModel) -> Iterator[None]:
+    """For one call the net takes what its first layers have made of a map already."""
+    first = net.controlnet_cond_embedding
+    net.controlnet_cond_embedding = torch.nn.Identity()
+    try:
+        yield
+    finally:
+        net.controlnet_cond_embedding = first
 
 
 def _control_net(control: Control, job: Job, loaded: Loaded, canvas: Canvas, tools: Tools) -> ControlNet:

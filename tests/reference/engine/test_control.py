@@ -162,6 +162,29 @@ def test_a_model_that_pools_leaves_the_unguided_half_alone(loaded: Loaded, tools
     assert all(not part[0].any() and part[1].any() for part in lead.down)
 
 
+def test_the_residuals_are_those_that_the_model_itself_gives(loaded: Loaded, tools: Tools) -> None:
+    job = parts.job(controls=(unit(weight=0.5),))
+    lead = first_lead(loaded, tools, job)
+    net = tools.cache.get((Kind.CONTROLNET, "lines"), unexpected, unexpected)
+    seen = control.hint(job.controls[0], job, whole_canvas((64, 64), 8), tools, 3)
+    call = first_call()
+    with torch.inference_mode():
+        down, mid = net(
+            call.latents,
+            call.timestep,
+            encoder_hidden_states=call.text,
+            controlnet_cond=seen,
+            conditioning_scale=0.5,
+            return_dict=False,
+        )
+    for ours, theirs in zip((*lead.down, lead.mid), (*down, mid), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def unexpected(*_: object) -> Any:
+    raise AssertionError("the model should be in the cache")
+
+
 def test_where_the_picture_leads_the_unguided_half_goes_without(loaded: Loaded, tools: Tools) -> None:
     balanced = first_lead(loaded, tools, parts.job(controls=(unit(),)))
     prompt = first_lead(loaded, tools, parts.job(controls=(unit(guess=Guess.PROMPT),)))
@@ -222,10 +245,10 @@ def test_a_damaged_model_is_told(shelf: Path, tmp_path: Path) -> None:
         drawn(engine, unit("broken"))
 
 
-def first_lead(loaded: Loaded, tools: Tools, job: Job) -> Lead:
-    """What the only unit of a job adds to the first call for one picture, guided."""
+def first_call() -> Call:
+    """The first call for one picture, guided."""
     numbers = torch.Generator().manual_seed(0)
-    call = Call(
+    return Call(
         latents=torch.randn(1, 4, 8, 8, generator=numbers).repeat(2, 1, 1, 1),
         timestep=torch.tensor(500.0),
         share=0.0,
@@ -233,8 +256,12 @@ def first_lead(loaded: Loaded, tools: Tools, job: Job) -> Lead:
         added={},
         guided=True,
     )
+
+
+def first_lead(loaded: Loaded, tools: Tools, job: Job) -> Lead:
+    """What the only unit of a job adds to the first call."""
     with torch.inference_mode(), control.open_guides(job, loaded, whole_canvas((64, 64), 8), tools) as guides:
         [guide] = guides
-        lead = guide.lead(call)
+        lead = guide.lead(first_call())
     assert lead is not None
     return lead
