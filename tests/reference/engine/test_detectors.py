@@ -16,6 +16,7 @@ from reference_impl.engine.detectors import open_detector
 from reference_impl.engine.engine import LocalEngine
 from reference_impl.jobs import CannotDraw, Nsfw
 from reference_impl.shelf import Shelf
+from reference_impl.tiny import adapters, making
 from tests.reference.engine import parts
 
 LEVELS = {"0": ["explicit"], "1": ["partial"], "2": ["swimwear"]}
@@ -138,6 +139,13 @@ def test_a_classifier_without_a_fitting_map_of_levels_is_told(tmp_path: Path, le
     put_classifier(tmp_path, levels)
     with pytest.raises(CannotDraw, match=r'safety/worldly\.json should say "nsfw_levels"'):
         open_detector(parts.tools(tmp_path))
+
+
+def test_the_detector_of_the_tiny_world_is_read(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    making.write_classifier(tmp_path, adapters.classifier())
+    low, middle, high = looked(tmp_path, PICTURES[0])
+    assert 0 < low < middle < high < 100
 
 
 def test_a_damaged_folder_is_told(tmp_path: Path) -> None:
