@@ -17,6 +17,7 @@ from mockserver.programs.flags import (
     ProgramCommand,
     intercept_options,
     intercepted,
+    needed,
     program_argument,
     settings_and_logs,
 )
@@ -39,6 +40,7 @@ def run(
 
     At the end a line says what the service would have taken, and what CMD did that it should not.
     """
+    needed(program)
     answered = intercepted(intercept, hosts)
     settings = settings_and_logs({**options, "keys": keys, "coverage_file": coverage_file})
     from mockserver.intercept.authority import InterceptUnavailable

@@ -20,6 +20,7 @@ from mockserver.programs.flags import (
     ProgramCommand,
     intercept_options,
     intercepted,
+    needed,
     program_argument,
     settings_and_logs,
 )
@@ -98,6 +99,7 @@ def sweep(
         for case in cases:
             click.echo(f"{case.id:{widest}}  {case.name}")
         return
+    needed(program)
     answered = intercepted(intercept, hosts)
     seed = options.pop("seed")
     settings = settings_and_logs(

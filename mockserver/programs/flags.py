@@ -34,7 +34,8 @@ class ProgramCommand(click.Command):
 
     def __init__(self, *args: Any, without: frozenset[str] = frozenset(), **attributes: Any) -> None:
         super().__init__(*args, **attributes)
-        self.context_settings = {**self.context_settings, "allow_interspersed_args": False}
+        own = {"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]}
+        self.context_settings = {**self.context_settings, **own}
         left_out = NOT_FOR_PROGRAMS | without
         self.passed_over = frozenset(name.replace("_", "-") for name in left_out)
         self.params += [_own(option) for option in serve.params if option.name not in left_out]
@@ -48,8 +49,19 @@ def _own(option: click.Parameter) -> click.Parameter:
 
 
 def program_argument(command: Callable[..., None]) -> Callable[..., None]:
-    """The program, with its own flags untouched."""
-    return click.argument("program", metavar="[--] CMD...", nargs=-1, required=True, type=click.UNPROCESSED)(command)
+    """The program, with its own flags untouched; `needed` refuses none."""
+    return click.argument("program", metavar="[--] CMD...", nargs=-1, type=click.UNPROCESSED)(command)
+
+
+def needed(program: tuple[str, ...]) -> tuple[str, ...]:
+    """The program.
+
+    Raises:
+        click.UsageError: there is none.
+    """
+    if not program:
+        raise click.UsageError("which program? Expected CMD and its arguments, as in: -- python draw.py")
+    return program
 
 
 def intercept_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -165,6 +165,12 @@ def test_a_command_that_there_is_not_ends_as_in_a_shell(tmp_path: Path) -> None:
     assert called("sweep", "--", "no-such-command-at-all", cwd=tmp_path).returncode == 127
 
 
+def test_the_failures_are_listed_without_a_program(tmp_path: Path) -> None:
+    done = called("sweep", "--list", "--only", "webhook-", cwd=tmp_path)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 5)
+    assert called("sweep", cwd=tmp_path).returncode == 2
+
+
 def test_a_folder_that_is_no_older_sweep_is_not_emptied(tmp_path: Path) -> None:
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "letter").write_text("dear")
