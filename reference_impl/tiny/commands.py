@@ -131,6 +131,12 @@ def evaluate(
     scenes = judging.questions(pictures)
     drawn = judging.paint(pipeline, [scene.caption for scene in scenes], size=(size, size))
     click.echo(judging.figures(scenes, drawn).line())
+    small = judging.questions(pictures // 4, small=True)
+    found = judging.figures(small, judging.paint(pipeline, [scene.caption for scene in small], size=(size, size)))
+    click.echo(f"small or at a side: {found.line()}")
+    pairs = judging.questions(pictures // 4, 2)
+    found = judging.figures(pairs, judging.paint(pipeline, [scene.caption for scene in pairs], size=(size, size)))
+    click.echo(f"two things: {found.line()}")
     for shape, found in judging.by_shape(scenes, drawn).items():
         click.echo(f"{shape:9s}{found.line()}")
     for line in judging.pushes(pipeline):

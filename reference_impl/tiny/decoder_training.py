@@ -18,23 +18,28 @@ from reference_impl.tiny.scenes import scene_of
 EDGES: Final = (256, 512, 512, 512, 1024)  # pictures' sizes; 512 most
 WINDOW: Final = 5 * CELL  # what is decoded of each, at its own size
 RIM: Final = CELL // 2  # of a window is not judged: its decoder does not see what lies beyond
+WHOLE: Final = 256  # every third step shows whole pictures of this size, for what the picture's own edge does
 WOBBLE: Final = 0.06  # noise on the latents, for a UNet's are never exact
 
 
 def decoder_loss(model: Any, seed: int, step: int, batch: int, device: str = "cpu") -> Tensor:
     """Absolute, square and edge error of decoded windows of scenes; the encoder stays as it is."""
     rng = random.Random(f"decoder/{seed}/{step}")
-    edge = rng.choice(EDGES)
-    room = max(0, (edge - WINDOW) // CELL)
+    whole = step % 3 == 0
+    edge = WHOLE if whole else rng.choice(EDGES)
+    size, rim = (WHOLE, 0) if whole else (WINDOW, RIM)
+    batch = max(1, batch // 2) if whole else batch
+    room = max(0, (edge - size) // CELL)
     corners = [[CELL * _near_middle(rng, room) for _ in range(batch)] for _ in range(2)]
     scenes = [scene_of(seed, step * batch + at) for at in range(batch)]
-    pictures = window(scenes, edge, edge, top=corners[0], left=corners[1], size=WINDOW, device=device)
+    pictures = window(scenes, edge, edge, top=corners[0], left=corners[1], size=size, device=device)
     pictures = pictures.contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
         latents = model.encode(pictures).latents
         latents = latents + WOBBLE * torch.rand(batch, 1, 1, 1, device=device) * torch.randn_like(latents)
-    found = model.decode(latents).sample[..., RIM:-RIM, RIM:-RIM]
-    wanted = pictures[..., RIM:-RIM, RIM:-RIM]
+    judged = slice(rim, size - rim)
+    found = model.decode(latents).sample[..., judged, judged]
+    wanted = pictures[..., judged, judged]
     wrong = found - wanted
     edges = wrong.diff(dim=-1).abs().mean() + wrong.diff(dim=-2).abs().mean()
     return wrong.abs().mean() + functional.mse_loss(found, wanted) + edges

@@ -19,7 +19,7 @@ from diffusers import (
 from PIL import Image
 
 from reference_impl.tiny.judge import look, mark
-from reference_impl.tiny.scenes import Place, Scene, Shape, scene_of
+from reference_impl.tiny.scenes import Place, Scene, Shape, Size, scene_of
 
 HELD_OUT: Final = 1_000_003  # no training uses this row of scenes
 STEPS: Final = 20
@@ -49,8 +49,14 @@ def from_picture(pipeline: Any) -> Any:
     return other
 
 
-def questions(count: int, things: int = 1) -> list[Scene]:
-    """Held-out scenes whose captions tell background, colour and shape; shapes in turn, so that each is asked alike."""
+def questions(count: int, things: int = 1, *, small: bool = False) -> list[Scene]:
+    """Held-out scenes whose captions tell background, colour and shape; shapes in turn, so that each is asked alike.
+
+    Args:
+        count: how many.
+        things: in each of them.
+        small: a lone thing is called small or is at a side, and so less than eight latent pixels wide; or else neither.
+    """
     found: list[Scene] = []
     index = 0
     while len(found) < count:
@@ -58,7 +64,9 @@ def questions(count: int, things: int = 1) -> list[Scene]:
         index += 1
         told = scene.said_background and all(said.colour and said.shape for said in scene.said)
         wanted = list(Shape)[len(found) % len(Shape)]
-        if told and scene.count == things and scene.said[0].shape == wanted:
+        first = scene.said[0]
+        little = things == 1 and (first.size is Size.SMALL or first.place is not Place.UNSAID)
+        if told and scene.count == things and first.shape == wanted and little == small:
             found.append(scene)
     return found
 

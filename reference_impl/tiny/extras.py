@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -54,7 +55,7 @@ def train_lora(unet: Any, lessons: Lessons, levels: Noise, plan: Plan, log: Log,
     return adapters.lora_tensors(unet)
 
 
-def train_control(unet: Any, lessons: Lessons, levels: Noise, plan: Plan, log: Log) -> Any:
+def train_control(unet: Any, lessons: Lessons, levels: Noise, plan: Plan, log: Log, state: Path | None = None) -> Any:
     """A ControlNet that follows outlines; half its lessons come without a caption, so that it must look."""
     unet.requires_grad_(False)
     torch.manual_seed(plan.seed)
@@ -76,7 +77,7 @@ def train_control(unet: Any, lessons: Lessons, levels: Noise, plan: Plan, log: L
         )[0]
         return found
 
-    fit = Fit(parameters=list(control.parameters()), plan=plan)
+    fit = Fit(parameters=list(control.parameters()), plan=plan, state=state)
     fit.run(lambda step: v_loss(call, lessons.at(step), levels), log)
     fit.settle()
     return control.eval()
@@ -109,7 +110,9 @@ def seen(scenes: Sequence[Scene]) -> Tensor:
     return pictures
 
 
-def train_image_prompt(unet: Any, eye: Any, lessons: Lessons, levels: Noise, plan: Plan, log: Log) -> dict[str, Tensor]:
+def train_image_prompt(
+    unet: Any, eye: Any, lessons: Lessons, levels: Noise, plan: Plan, log: Log, state: Path | None = None
+) -> dict[str, Tensor]:
     """The IP-Adapter: the picture beside the text, which most of its lessons leave out. Gives the file's tensors."""
     unet.requires_grad_(False)
     torch.manual_seed(plan.seed)
@@ -133,7 +136,7 @@ def train_image_prompt(unet: Any, eye: Any, lessons: Lessons, levels: Noise, pla
         found: Tensor = unet(noisy, times, batch.context, added_cond_kwargs=added, return_dict=False)[0]
         return found
 
-    fit = Fit(parameters=list(own.values()), plan=plan)
+    fit = Fit(parameters=list(own.values()), plan=plan, state=state)
     fit.run(lambda step: v_loss(call, lessons.at(step), levels), log)
     fit.settle()
     projection = unet.encoder_hid_proj.image_projection_layers[0].state_dict()

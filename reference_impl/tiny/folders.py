@@ -18,7 +18,8 @@ from diffusers import (
 from safetensors.torch import save_file
 from torch import Tensor
 
-from reference_impl.tiny import models
+from reference_impl.tiny import models, tokens
+from reference_impl.tiny.scenes import words
 
 SD15_NAME: Final = "shapes-sd15"
 SDXL_NAME: Final = "shapes-sdxl"
@@ -106,6 +107,8 @@ def write_refiner(folder: Path, *, unet: Any, second: Any, tokenizer: Any, vae: 
 
 def _write(pipeline: Any, folder: Path) -> Path:
     pipeline.save_pretrained(str(folder), safe_serialization=True)
+    for place in folder.glob("tokenizer*"):
+        tokens.write_words(place, words())  # what loaders older than tokenizer.json read
     _load_in_full(folder)
     return folder
 

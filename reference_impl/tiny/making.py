@@ -23,9 +23,12 @@ def make_models(folder: Path, seed: int = 0) -> list[Path]:
     base = models.unet(models.SD15)
     control = models.control_net(base)
     control_blocks = [*control.controlnet_down_blocks, control.controlnet_mid_block]
-    control_blocks.append(control.controlnet_cond_embedding.conv_out)
     for block in control_blocks:
         torch.nn.init.normal_(block.weight, std=0.1)  # at zero, as training begins, it would have no effect to see
+    sight = control.controlnet_cond_embedding
+    for layer in (layer for layer in sight.modules() if isinstance(layer, torch.nn.Conv2d)):
+        torch.nn.init.kaiming_normal_(layer.weight)  # nor would the picture itself, which a dozen layers would dim
+    torch.nn.init.normal_(sight.conv_out.weight, std=5.0)
     written = [
         folders.write_sd15(folder, unet=base, text=text, tokenizer=tokenizer, vae=vae),
         folders.write_sdxl(

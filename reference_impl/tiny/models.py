@@ -29,7 +29,7 @@ LATENT_SCALE: Final = 1.4  # brings the latents' spread near 1
 TEXT_WIDTH: Final = 64
 CHANNELS: Final = (32, 64, 96)
 GROUPS: Final = 8
-HINT_CHANNELS: Final = (8, 8, 16, 16, 16, 16)  # five halvings bring a hint of CELL pixels down to one
+HINT_CHANNELS: Final = (4, 4, 8, 16, 16, 16)  # five halvings bring a hint of CELL pixels down to one
 TIME_WIDTH: Final = 16  # of each of the SDXL-shaped family's time ids
 NOISE: Final[dict[str, Any]] = {
     "num_train_timesteps": 1000,

@@ -58,11 +58,7 @@ def vocabulary(words: Sequence[str]) -> tuple[dict[str, int], list[tuple[str, st
 
 def write(folder: Path, words: Sequence[str]) -> int:
     """Write a tokenizer folder that `CLIPTokenizer.from_pretrained` reads; gives the number of tokens."""
-    folder.mkdir(parents=True, exist_ok=True)
-    numbers, merges = vocabulary(words)
-    (folder / "vocab.json").write_text(json.dumps(numbers, ensure_ascii=False), encoding="utf-8")
-    lines = ["#version: 0.2", *(f"{a} {b}" for a, b in merges)]
-    (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    count = write_words(folder, words)
     facts = {
         "tokenizer_class": "CLIPTokenizer",
         "model_max_length": LENGTH,
@@ -72,4 +68,14 @@ def write(folder: Path, words: Sequence[str]) -> int:
         "pad_token": END,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return count
+
+
+def write_words(folder: Path, words: Sequence[str]) -> int:
+    """Write vocab.json and merges.txt alone; gives the number of tokens."""
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers, merges = vocabulary(words)
+    (folder / "vocab.json").write_text(json.dumps(numbers, ensure_ascii=False), encoding="utf-8")
+    lines = ["#version: 0.2", *(f"{a} {b}" for a, b in merges)]
+    (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return len(numbers)

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import torch
+from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from reference_impl.tiny import adapters, extras, folders, models
@@ -21,7 +22,7 @@ from reference_impl.tiny.decoder_training import train_decoder
 from reference_impl.tiny.fitting import Fit, Log, Plan
 from reference_impl.tiny.making import write_classifier, write_image_prompt
 from reference_impl.tiny.text_training import TextRecipe, train_text
-from reference_impl.tiny.transfer import carry_over, example_captions, reading_map
+from reference_impl.tiny.transfer import carry_lora, carry_over, example_captions, reading_map
 from reference_impl.tiny.unet_training import (
     Lessons,
     noise_levels,
@@ -56,21 +57,21 @@ class Stage(StrEnum):
 PLANS: Final[Mapping[Stage, Plan]] = MappingProxyType(
     {
         Stage.TEXT: Plan(steps=1500, rate=2e-3),
-        Stage.DECODER: Plan(steps=1500, rate=2e-3, warmup=50, average=0.99, decay=0.5),
+        Stage.DECODER: Plan(steps=1750, rate=2e-3, warmup=50, average=0.98, decay=0.5, log_every=25),
         Stage.SD15: Plan(steps=4000, rate=1.5e-3, decay=0.4, average=0.997),
-        Stage.SDXL: Plan(steps=1200, rate=6e-4, warmup=100, average=0.995, log_every=50),
-        Stage.REFINER: Plan(steps=300, rate=5e-4, warmup=50, average=0.98, log_every=50),
-        Stage.LORA: Plan(steps=250, rate=5e-3, warmup=20, average=0.98, log_every=50),
-        Stage.LORA_XL: Plan(steps=250, rate=5e-3, warmup=20, average=0.98, log_every=50),
-        Stage.EMBEDDING: Plan(steps=200, rate=5e-3, warmup=10, average=0.98, weight_decay=0.0, log_every=50),
-        Stage.CONTROL: Plan(steps=600, rate=1e-3, warmup=50, average=0.99, log_every=50),
+        Stage.SDXL: Plan(steps=150, rate=5e-4, warmup=20, average=0.98, decay=0.5, log_every=25),
+        Stage.REFINER: Plan(steps=60, rate=4e-4, warmup=10, average=0.98, log_every=50),
+        Stage.LORA: Plan(steps=120, rate=5e-3, warmup=20, average=0.98, log_every=50),
+        Stage.LORA_XL: Plan(steps=1, rate=0.0),  # nothing is trained: the other LoRA is carried over
+        Stage.EMBEDDING: Plan(steps=100, rate=5e-3, warmup=10, average=0.98, weight_decay=0.0, log_every=50),
+        Stage.CONTROL: Plan(steps=200, rate=2e-3, warmup=20, average=0.98, log_every=25, save_every_s=60),
         Stage.EYE: Plan(steps=800, rate=2e-3, warmup=100, average=0.99),
-        Stage.IMAGE_PROMPT: Plan(steps=500, rate=2e-3, warmup=50, average=0.99, log_every=50),
+        Stage.IMAGE_PROMPT: Plan(steps=150, rate=3e-3, warmup=20, average=0.98, log_every=25, save_every_s=60),
         Stage.SAFETY: Plan(steps=600, rate=2e-3, warmup=50, average=0.98),
     }
 )
 XL_SIZES: Final = ((16, 16, 0.6), (32, 32, 0.25), (24, 24, 0.05), (24, 32, 0.05), (32, 24, 0.05))
-SMALL_SIZES: Final = ((8, 8, 0.7), (16, 16, 0.3))  # enough for what only leans on a checkpoint
+SMALL_SIZES: Final = ((8, 8, 0.8), (16, 16, 0.2))  # enough for what only leans on a checkpoint
 REFINED_TIMES: Final = 350  # a refiner takes over below this time; the SDXL pipelines' 0.8 of the way is about 200
 
 
@@ -213,31 +214,32 @@ class Workshop:
         self._train(Stage.SD15, models.unet(models.SD15), self._lessons(models.SD15))
 
     def _sdxl(self) -> None:
-        lessons = self._lessons(models.SDXL, batch=self.batch // 2, first=0, sizes=XL_SIZES, pool=2048)
+        lessons = self._lessons(models.SDXL, batch=self.batch // 2, first=0, sizes=XL_SIZES, pool=512)
         self._train(Stage.SDXL, self._carried(models.SDXL), lessons)
 
     def _refiner(self) -> None:
-        lessons = self._lessons(models.REFINER, batch=self.batch // 2, first=0, sizes=XL_SIZES, pool=1024)
+        lessons = self._lessons(models.REFINER, batch=self.batch // 2, first=0, sizes=XL_SIZES, pool=512)
         self._train(Stage.REFINER, self._carried(models.REFINER), lessons, latest=REFINED_TIMES)
 
     def _carried(self, kind: models.UnetKind) -> Any:
         torch.manual_seed(self.seed)
         target = models.unet(kind)
-        mapping = reading_map(self._reader(models.SD15), self._reader(kind), example_captions())
-        carry_over(self.unet().cpu(), target, mapping.cpu())
+        carry_over(self.unet().cpu(), target, self._mapping(kind).cpu())
         return target
 
+    def _mapping(self, kind: models.UnetKind) -> Tensor:
+        return reading_map(self._reader(models.SD15), self._reader(kind), example_captions())
+
     def _lora(self) -> None:
-        lessons = self._lessons(models.SD15, batch=self.batch // 2, first=0, sizes=SMALL_SIZES, pool=1024)
+        lessons = self._lessons(models.SD15, batch=self.batch // 2, first=0, sizes=SMALL_SIZES, pool=512)
         plan = self._plan(Stage.LORA)
         tensors = extras.train_lora(self.unet(), lessons, noise_levels(self.device), plan, self.log)
         self._keep(Stage.LORA, tensors)
 
     def _lora_xl(self) -> None:
-        lessons = self._lessons(models.SDXL, batch=self.batch // 2, first=0, sizes=SMALL_SIZES, pool=1024)
-        plan = self._plan(Stage.LORA_XL)
-        tensors = extras.train_lora(self.unet(Stage.SDXL), lessons, noise_levels(self.device), plan, self.log)
-        self._keep(Stage.LORA_XL, tensors)
+        if not self.has(Stage.LORA):
+            raise NotTrainedYet(f"{self.work} holds no {Stage.LORA}; run the stage {Stage.LORA} first")
+        self._keep(Stage.LORA_XL, carry_lora(self._kept(Stage.LORA), self._mapping(models.SDXL).cpu()))
 
     def _embedding(self) -> None:
         lessons = self._lessons(models.SD15, first=0, pool=256)
@@ -247,9 +249,10 @@ class Workshop:
         self._keep(Stage.EMBEDDING, {"emb_params": vectors})
 
     def _control(self) -> None:
-        lessons = self._lessons(models.SD15, batch=self.batch // 4, first=0, empty=0.4, sizes=SMALL_SIZES, pool=1024)
+        lessons = self._lessons(models.SD15, batch=self.batch // 4, first=0, empty=0.4, sizes=SMALL_SIZES, pool=512)
         plan = self._plan(Stage.CONTROL)
-        control = extras.train_control(self.unet(), lessons, noise_levels(self.device), plan, self.log)
+        levels, state = noise_levels(self.device), self.work / f"{Stage.CONTROL}-state.pt"
+        control = extras.train_control(self.unet(), lessons, levels, plan, self.log, state)
         self._keep(Stage.CONTROL, control.state_dict())
 
     def _eye(self) -> None:
@@ -257,9 +260,10 @@ class Workshop:
 
     def _image_prompt(self) -> None:
         plan, eye = self._plan(Stage.IMAGE_PROMPT), self.eye()
-        lessons = self._lessons(models.SD15, batch=self.batch // 2, first=0, empty=0.7, sizes=SMALL_SIZES, pool=1024)
+        lessons = self._lessons(models.SD15, batch=self.batch // 2, first=0, empty=0.7, sizes=SMALL_SIZES, pool=512)
         levels = noise_levels(self.device)
-        tensors = extras.train_image_prompt(self.unet(), eye, lessons, levels, plan, self.log)
+        state = self.work / f"{Stage.IMAGE_PROMPT}-state.pt"
+        tensors = extras.train_image_prompt(self.unet(), eye, lessons, levels, plan, self.log, state)
         self._keep(Stage.IMAGE_PROMPT, tensors)
 
     def _safety(self) -> None:

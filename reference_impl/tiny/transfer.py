@@ -6,7 +6,7 @@ where it has 1 x 1 convolutions, and in what is added to the time. So they begin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -31,6 +31,16 @@ def reading_map(wanted: Encode, given: Encode, captions: Sequence[str]) -> Tenso
     source = given(captions, 1).context.flatten(0, 1).double()
     solved = torch.linalg.lstsq(source, target).solution
     return solved.T.float()
+
+
+def carry_lora(tensors: Mapping[str, Tensor], mapping: Tensor) -> dict[str, Tensor]:
+    """A LoRA's layers for the other UNet: those that read the text are mapped as its keys and values are."""
+
+    def fitted(name: str, tensor: Tensor) -> Tensor:
+        reads = ".attn2.to_k.lora_A" in name or ".attn2.to_v.lora_A" in name
+        return tensor @ mapping if reads else tensor
+
+    return {name: fitted(name, tensor) for name, tensor in tensors.items()}
 
 
 def example_captions(count: int = 192) -> list[str]:
