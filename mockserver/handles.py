@@ -5,24 +5,62 @@ What they do runs in the server's own thread, between two calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from mockserver.running import ServerThread
+    from concurrent.futures import Future
+
+    from starlette.applications import Starlette
+
+    from mockserver.mock import Mock
+    from mockserver.pictures import Receipt
     from mockserver.webhooks.desk import Desk
     from mockserver.world import World
 
+T = TypeVar("T")
+
 _LONG_S = 120.0
 """How long receivers of a test's events may take in all."""
+
+
+class Running(Protocol):
+    """A mock in a thread of this process, with a socket or without one."""
+
+    @property
+    def url(self) -> str:
+        """What clients take for its address."""
+        ...
+
+    @property
+    def app(self) -> Starlette:
+        """The application; to be called in the mock's own loop only."""
+        ...
+
+    @property
+    def mock(self) -> Mock:
+        """The mock behind it."""
+        ...
+
+    def begin(self, function: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
+        """Starts a coroutine function in the mock's thread."""
+        ...
+
+    def call(self, function: Callable[[], Any]) -> Any:
+        """Runs a function in the mock's thread, between two calls."""
+        ...
+
+    def call_async(self, function: Callable[[], Awaitable[Any]], timeout_s: float = ...) -> Any:
+        """Runs a coroutine function in the mock's thread."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class WorldClock:
     """A world's clock in a test's hands. What moves it also delivers the webhooks that fall due, and waits for them."""
 
-    _server: ServerThread
+    _server: Running
     _world: World
 
     def now_ms(self) -> int:
@@ -72,7 +110,7 @@ class WorldWebhooks:
         inbox_url: takes events for a test without a receiver; give it as `extra.webhook.url`.
     """
 
-    _server: ServerThread
+    _server: Running
     _world: World
     inbox_url: str
 
@@ -154,7 +192,7 @@ class WorldWebhooks:
 class WorldFaults:
     """A world's fault plan in a test's hands."""
 
-    _server: ServerThread
+    _server: Running
     _world: World
 
     def arm(self, point: str, effect: object, **when: Any) -> None:
@@ -188,7 +226,7 @@ class WorldFaults:
 class WorldLedger:
     """What a world's client would have paid."""
 
-    _server: ServerThread
+    _server: Running
     _world: World
 
     @property
@@ -226,8 +264,26 @@ class NovitaWorld:
     faults: WorldFaults
     webhooks: WorldWebhooks
     ledger: WorldLedger
-    _server: ServerThread
+    _server: Running
     _world: World
+
+    @property
+    def server(self) -> Running:
+        """The mock that it lives in."""
+        return self._server
+
+    def decode(self, picture: bytes) -> Receipt:
+        """The receipt in a picture: which request made it, which of its pictures it is, and from which seed.
+
+        Args:
+            picture: a file as it was downloaded, or what became of it: recompressed, converted, scaled down.
+
+        Raises:
+            mockserver.pictures.NotAReceipt: it is no picture of this mock, or too little is left of it.
+        """
+        from mockserver.pictures import decode
+
+        return decode(picture)
 
     def findings(self) -> dict[str, int]:
         """What the client did that it should not, by code, with how often; docs/findings says what each means."""
@@ -251,7 +307,7 @@ class NovitaWorld:
         return found
 
 
-def world_in_hand(server: ServerThread, key: str) -> NovitaWorld:
+def world_in_hand(server: Running, key: str) -> NovitaWorld:
     """The world of a key, with everything a test does to it."""
     world: World = server.call(lambda: server.mock.world(key))
     return NovitaWorld(

@@ -1,43 +1,162 @@
-"""pytest fixtures: a running mock for the session, and a fresh world for each test.
+"""pytest fixtures and a marker: a running mock for the session, and a fresh world for each test.
 
-Loaded in every pytest run of an environment that has the package, so nothing heavy is imported until a fixture is
-used.
+Loaded in every pytest run of an environment that has the package, so nothing is imported here, and nothing is said at
+the end of a run, until a fixture is used. What the fixtures do is in `mockserver.testing`.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from mockserver.handles import NovitaWorld
-    from mockserver.running import ServerThread
+    from mockserver.handles import NovitaWorld, Running
+    from mockserver.settings import Settings
+    from mockserver.testing.async_handles import AsyncNovitaWorld
+    from mockserver.testing.tally import Tally
+    from mockserver.testing.transport import MockTransport
+    from mockserver.testing.warnings import NovitaFindingWarning
+
+MARKER = "novita"
+SOCKET = "socket"
+_TALLY: pytest.StashKey[Tally] = pytest.StashKey()
+_OUTPUT = "novita_mock_tally"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Registers the marker."""
+    config.addinivalue_line(
+        "markers",
+        "novita(scenario, clock, faults, fleet, webhooks, account, nsfw_confidences, link_ttl, max_in_a_row, v2, "
+        "socket): the situation that the test's novita_world begins with, in the words of a scenario's file",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Refuses a marker that says something it cannot, while tests are collected."""
+    if any(metafunc.definition.iter_markers(MARKER)):
+        _situation(metafunc.definition)
 
 
 @pytest.fixture(scope="session")
-def novita_mock() -> Iterator[ServerThread]:
-    """A mock on a free loopback port, in a thread of this process; its worlds' clocks are `auto`."""
+def novita_mock_settings() -> Settings:
+    """Settings of the session's mock; override it in a conftest.py for others than these: every clock is `auto`."""
     from mockserver.core.clock import ClockMode
-    from mockserver.running import ServerThread
     from mockserver.settings import Settings
 
-    with ServerThread(Settings(clock=ClockMode.parse("auto"))) as server:
+    return Settings(clock=ClockMode.parse("auto"))
+
+
+@pytest.fixture(scope="session")
+def novita_mock(novita_mock_settings: Settings) -> Iterator[Running]:
+    """A mock on a free loopback port, in a thread of this process."""
+    from mockserver.testing import novita_mock_server
+
+    with novita_mock_server(novita_mock_settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _novita_mock_without_socket(novita_mock_settings: Settings) -> Iterator[Running]:
+    from mockserver.testing import novita_mock_server
+
+    with novita_mock_server(novita_mock_settings, socket=False) as server:
         yield server
 
 
 @pytest.fixture
-def novita_world(
-    novita_mock: ServerThread, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[NovitaWorld]:
+def novita_world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[NovitaWorld]:
     """A world of the test's own, forgotten afterwards; NOVITA_API_KEY and NOVITA_API_URI are set to it."""
-    name = hashlib.blake2b(request.node.nodeid.encode(), digest_size=8).hexdigest()
-    key = f"sk-mock-{name}"
-    monkeypatch.setenv("NOVITA_API_KEY", key)
-    monkeypatch.setenv("NOVITA_API_URI", novita_mock.url)
-    from mockserver.handles import world_in_hand
+    item = request.node
+    scenario, has_socket = _situation(item)
+    server: Running = request.getfixturevalue("novita_mock" if has_socket else "_novita_mock_without_socket")
+    from hashlib import blake2b
 
-    yield world_in_hand(novita_mock, key)
-    novita_mock.call(lambda: novita_mock.mock.forget(novita_mock.mock.world(key)))
+    from mockserver.testing.tally import Tally
+    from mockserver.testing.worlds import close_world, open_world
+
+    key = f"sk-mock-{blake2b(item.nodeid.encode(), digest_size=8).hexdigest()}"
+    opened = open_world(server, key, scenario)
+    monkeypatch.setenv("NOVITA_API_KEY", key)
+    monkeypatch.setenv("NOVITA_API_URI", server.url)
+    yield opened.world
+    outcome = close_world(opened)
+    stash = request.config.stash
+    stash[_TALLY] = stash.get(_TALLY, Tally()) + outcome.tally
+    error = outcome.warn(lambda warning: _warn(warning, item))
+    if error is not None:
+        pytest.fail("\n".join([str(error), *getattr(error, "__notes__", ())]), False)
+
+
+@pytest.fixture
+def novita_async_world(novita_world: NovitaWorld) -> AsyncNovitaWorld:
+    """The test's world with handles that are awaited; for asyncio and trio, by whatever plugin."""
+    from mockserver.testing.async_handles import AsyncNovitaWorld
+
+    return AsyncNovitaWorld(novita_world)
+
+
+@pytest.fixture
+def novita_transport(novita_world: NovitaWorld) -> MockTransport:
+    """For `httpx.Client(transport=...)` and `httpx.AsyncClient(transport=...)`: the test's world without a connection.
+
+    With `@pytest.mark.novita(socket=False)` the mock does not listen anywhere either.
+    """
+    from mockserver.testing.transport import MockTransport
+
+    return MockTransport(novita_world.server)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist hands its sums to the process that talks to people."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None and _TALLY in session.config.stash:
+        output[_OUTPUT] = session.config.stash[_TALLY].as_json()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker has ended: its sums are added."""
+    given = getattr(node, "workeroutput", {}).get(_OUTPUT)
+    if given is not None:
+        from mockserver.testing.tally import Tally
+
+        stash = node.config.stash
+        stash[_TALLY] = stash.get(_TALLY, Tally()) + Tally.from_json(given)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """One line, if there was a world: what the run would have cost, and what it took."""
+    if _TALLY in config.stash and config.get_verbosity() > -2:
+        terminalreporter.write_line(config.stash[_TALLY].line())
+
+
+def _situation(node: pytest.Item | Any) -> tuple[Any, bool]:
+    """The scenario that the markers of a test describe (None: none), and whether its mock has a socket."""
+    options: dict[str, Any] = {}
+    for mark in reversed(list(node.iter_markers(MARKER))):  # the nearest one says it last
+        if mark.args:
+            pytest.fail(f"{node.nodeid}: @pytest.mark.novita takes arguments by name only, as in clock='manual'", False)
+        options.update(mark.kwargs)
+    if not options:
+        return None, True
+    from mockserver.testing.options import OPTIONS, BadOption, check_names, read_options
+
+    try:
+        check_names(options, (*OPTIONS, SOCKET))
+        has_socket = bool(options.pop(SOCKET, True))
+        return read_options(options), has_socket
+    except BadOption as error:
+        pytest.fail(f"{node.nodeid}: @pytest.mark.novita: {error}", False)
+
+
+def _warn(warning: NovitaFindingWarning, item: pytest.Item) -> None:
+    """Warns at the test, not at this module."""
+    import warnings
+
+    path, line, _ = item.reportinfo()
+    module = getattr(getattr(item, "module", None), "__name__", "")
+    warnings.warn_explicit(warning, None, str(path), (line or 0) + 1, module or None)

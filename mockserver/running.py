@@ -8,9 +8,10 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvicorn
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from mockserver.mock import Mock, Parts
+
+T = TypeVar("T")
 
 START_TIMEOUT_S = 30.0
 SHORT_WAY_FITS = ("0.54.",)
@@ -185,19 +188,28 @@ class ServerThread:
         self.url = address_of(self._listening)
 
     @property
+    def app(self) -> Starlette:
+        """The application; to be called in the server's own loop only."""
+        return self._app
+
+    @property
     def mock(self) -> Mock:
         """The mock behind the application."""
         mock: Mock = self._app.state.mock
         return mock
 
+    def begin(self, function: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
+        """Starts a coroutine function in the server's thread, and gives what can be waited for from any other."""
+        assert self._loop is not None, "the server has not been started"
+        return asyncio.run_coroutine_threadsafe(function(), self._loop)
+
     def call(self, function: Callable[[], Any]) -> Any:
         """Runs a function in the server's thread, between two requests, and gives its result."""
-        assert self._loop is not None, "the server has not been started"
 
         async def run() -> Any:
             return function()
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(START_TIMEOUT_S)
+        return self.begin(run).result(START_TIMEOUT_S)
 
     def call_async(self, function: Callable[[], Awaitable[Any]], timeout_s: float = START_TIMEOUT_S) -> Any:
         """Runs a coroutine function in the server's thread, between requests, and gives its result.
@@ -205,12 +217,11 @@ class ServerThread:
         Raises:
             TimeoutError: it took longer than `timeout_s` seconds of the wall.
         """
-        assert self._loop is not None, "the server has not been started"
 
         async def run() -> Any:
             return await function()
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout_s)
+        return self.begin(run).result(timeout_s)
 
     def __enter__(self) -> ServerThread:
         self._thread.start()

@@ -88,6 +88,7 @@ def test_a_fault_that_is_none_says_what_was_expected(novita_world: NovitaWorld) 
         novita_world.faults.arm("result", "stuck")
 
 
+@pytest.mark.filterwarnings("ignore:NV301")
 def test_money_and_findings_are_at_hand(novita_world: NovitaWorld) -> None:
     """A repeat after a lost answer, as a test would assert that it does not happen."""
     novita_world.faults.arm("submit.after_commit", {"status": 504}, times=1)
