@@ -56,17 +56,17 @@ def open_t2i_adapter(
     """
     adapter: T2IAdapter = tools.cache.get((Kind.T2I_ADAPTER, model.name), lambda: _t2i(model, tools), bytes_of)
     seen = hint(control, job, canvas, tools, int(adapter.config["in_channels"]))
+    cell = int(adapter.config["downscale_factor"])
+    whole = [-(-side // cell) * cell for side in seen.shape[-2:]]
+    if whole != list(seen.shape[-2:]):
+        seen = torch.nn.functional.interpolate(seen, whole, mode="nearest")
     with torch.inference_mode():
-        try:
-            features = adapter(seen)
-        except RuntimeError as error:
-            raise _stranger(model.name, loaded) from error
-    latents = (canvas.height // loaded.factor, canvas.width // loaded.factor)
+        features = adapter(seen)
     xl = adapter.config["adapter_type"] == "full_adapter_xl"
-    halves = 2 if xl else 1
     widths = tuple(loaded.unet.config["block_out_channels"])
     fits = all(part.shape[1] in widths for part in features) and (not xl or loaded.family is Family.SDXL)
-    if not fits or features[0].shape[-2:] != (latents[0] // halves, latents[1] // halves):
+    outer = loaded.factor * (2 if xl else 1)
+    if not fits or features[0].shape[-2:] != (-(-canvas.height // outer), -(-canvas.width // outer)):
         raise _stranger(model.name, loaded)
     where = region(control, canvas, tools)
     # The shares that the outer features keep unless prompt and picture lead alike.
@@ -126,7 +126,8 @@ def _patched(loaded: Loaded, weights: Sequence[Weights], scales: Sequence[float]
             # nothing has to be taken off there.
             unet._load_ip_adapter_weights(list(weights), low_cpu_mem_usage=False)
         except BROKEN as error:
-            raise CannotDraw(f"the picture prompt does not fit {loaded.name}: its weights have other shapes") from error
+            message = f"the picture prompt does not fit {loaded.name}: its weights have other shapes"
+            raise CannotDraw(message, "MISFIT") from error
         for processor in unet.attn_processors.values():
             if hasattr(processor, "to_k_ip"):
                 processor.scale = list(scales)
@@ -159,7 +160,8 @@ def _weights(prompt: PicturePrompt, loaded: Loaded, tools: Tools) -> Weights:
         stem = prompt.model.removesuffix(".bin")
         raise CannotDraw(
             f"the weights of {prompt.model} are not here: put them in {Kind.IP_ADAPTER}/{stem}.safetensors of the "
-            f"folder of models, and its image encoder in {Kind.IP_ADAPTER}/image_encoder/"
+            f"folder of models, and its image encoder in {Kind.IP_ADAPTER}/image_encoder/",
+            "NO_MODEL",
         )
     weights: Weights = tools.cache.get((Kind.IP_ADAPTER, model.name), lambda: _read(model), _size)
     keys = weights["ip_adapter"]
@@ -210,7 +212,7 @@ def _encoder(name: str, wanted: tuple[str, int], tools: Tools) -> tuple[CLIPVisi
     place = next((one for one in places if (one / "config.json").is_file()), None)
     expected = f"{Kind.IP_ADAPTER}/{stem}/image_encoder/ or {Kind.IP_ADAPTER}/image_encoder/"
     if place is None:
-        raise CannotDraw(f"{name} needs its image encoder: put it in transformers' layout in {expected}")
+        raise CannotDraw(f"{name} needs its image encoder: put it in transformers' layout in {expected}", "NO_MODEL")
 
     def load() -> tuple[CLIPVisionModelWithProjection, Any]:
         try:
@@ -231,7 +233,8 @@ def _encoder(name: str, wanted: tuple[str, int], tools: Tools) -> tuple[CLIPVisi
     if found != width:
         raise CannotDraw(
             f"{name} was made with an image encoder of {key} {width}, the one that is here has {found}; "
-            f"put its own in {Kind.IP_ADAPTER}/{stem}/image_encoder/"
+            f"put its own in {Kind.IP_ADAPTER}/{stem}/image_encoder/",
+            "MISFIT",
         )
     return pair
 
@@ -250,4 +253,4 @@ def _size(weights: Weights) -> int:
 
 
 def _stranger(name: str, loaded: Loaded) -> CannotDraw:
-    return CannotDraw(f"{name} is made for another kind of checkpoint than {loaded.name}")
+    return CannotDraw(f"{name} is made for another kind of checkpoint than {loaded.name}", "MISFIT")

@@ -164,19 +164,22 @@ def _control_net(control: Control, job: Job, loaded: Loaded, canvas: Canvas, too
     if model is None:
         raise CannotDraw(
             f"the weights of {control.model} are not here: put them in diffusers' layout in {Kind.CONTROLNET}/"
-            f"{control.model}/ of the folder of models (T2I-Adapters in {Kind.T2I_ADAPTER}/)"
+            f"{control.model}/ of the folder of models (T2I-Adapters in {Kind.T2I_ADAPTER}/)",
+            "NO_MODEL",
         )
     net: ControlNetModel = tools.cache.get(
         (Kind.CONTROLNET, model.name), lambda: _loaded(model, loaded, tools), bytes_of
     )
     for key in ("cross_attention_dim", "addition_embed_type", "block_out_channels"):
         if _plain(net.config[key]) != _plain(loaded.unet.config[key]):
-            raise CannotDraw(f"{control.model} is made for another kind of checkpoint than {loaded.name} ({key})")
+            message = f"{control.model} is made for another kind of checkpoint than {loaded.name} ({key})"
+            raise CannotDraw(message, "MISFIT")
     reduction = 2 ** (len(net.config["conditioning_embedding_out_channels"]) - 1)
     if reduction != loaded.factor:
         raise CannotDraw(
             f"{control.model} makes one cell of {reduction} pixels of its picture, the VAE of {loaded.name} makes "
-            f"one of {loaded.factor}: it is made for another kind of checkpoint"
+            f"one of {loaded.factor}: it is made for another kind of checkpoint",
+            "MISFIT",
         )
     channels = int(net.config["conditioning_channels"])
     return ControlNet(net, control, hint(control, job, canvas, tools, channels), region(control, canvas, tools))

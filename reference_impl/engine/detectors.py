@@ -40,7 +40,7 @@ def open_detector(tools: Tools, name: str | None = None) -> Detector | None:
     found = tools.shelf.find(Kind.SAFETY, name) if name else next(iter(tools.shelf.of(Kind.SAFETY)), None)
     if found is None:
         if name:
-            raise CannotDraw(f"there is no detector {name}: put its folder in {Kind.SAFETY}/{name}/")
+            raise CannotDraw(f"there is no detector {name}: put its folder in {Kind.SAFETY}/{name}/", "NO_MODEL")
         return None
     model = found
     detector: Classifier | Checker = tools.cache.get(

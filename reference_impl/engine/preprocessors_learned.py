@@ -93,7 +93,8 @@ def _place(folder: str, tools: Tools) -> Path:
     if not (place / "config.json").is_file():
         raise CannotDraw(
             f"this preprocessor needs weights that are not here: put a model in transformers' layout in "
-            f"{SHELF_FOLDER}/{folder}/ of the folder of models, or send the finished map with the preprocessor none"
+            f"{SHELF_FOLDER}/{folder}/ of the folder of models, or send the finished map with the preprocessor none",
+            "NO_MODEL",
         )
     return place
 
@@ -126,7 +127,7 @@ def _palette(place: Path) -> Picture:
     try:
         read = np.asarray(orjson.loads(file.read_bytes()))
     except (OSError, ValueError) as error:
-        raise CannotDraw(wanted) from error
+        raise CannotDraw(wanted, "NO_MODEL") from error
     if read.ndim != 2 or read.shape[1] != 3 or read.dtype.kind not in "iu" or read.min() < 0 or read.max() > 255:
         raise CannotDraw(wanted, "MODEL_BROKEN")
     return read.astype(np.uint8)

@@ -100,7 +100,9 @@ def control_net(model: Model, unet: UNet2DConditionModel, dtype: torch.dtype) ->
     try:
         channels, widths = layouts.hint_widths(shapes)
     except KeyError as error:
-        raise CannotDraw(f"{model.name} is no ControlNet in one file: it has no {error.args[0]}") from error
+        raise CannotDraw(
+            f"{model.name} is no ControlNet in one file: it has no {error.args[0]}", "MODEL_BROKEN"
+        ) from error
     with torch.device("meta"):
         empty = ControlNetModel.from_unet(
             unet,
@@ -119,7 +121,8 @@ def control_net(model: Model, unet: UNet2DConditionModel, dtype: torch.dtype) ->
                     str(model.path), config=folder, local_files_only=True, torch_dtype=dtype
                 )
     except (RuntimeError, ValueError) as error:
-        raise CannotDraw(f"{model.name} is made for another kind of checkpoint than the one asked for") from error
+        message = f"{model.name} is made for another kind of checkpoint than the one asked for"
+        raise CannotDraw(message, "MISFIT") from error
     return net
 
 
@@ -202,7 +205,8 @@ def _put_vocabulary(model: Model, tokenizer: Path, words: int) -> None:
             return
     raise CannotDraw(
         f"{model.name} needs the vocabulary of its tokenizer ({words} entries), which is in no single file: put "
-        f"vocab.json and merges.txt of any checkpoint of this kind in {shelf.name}/tokenizer/ of the folder of models"
+        f"vocab.json and merges.txt of any checkpoint of this kind in {shelf.name}/tokenizer/ of the folder of models",
+        "NO_MODEL",
     )
 
 

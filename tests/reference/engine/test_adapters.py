@@ -78,6 +78,14 @@ def test_a_t2i_adapter_leads_sdxl(engine: LocalEngine) -> None:
     assert drawn(engine, model="tiny-xl", controls=(sketch(model="t2i-adapter_xl_sketch"),)) != plain
 
 
+@pytest.mark.parametrize("model", ["tiny", "tiny-xl"])
+def test_adapters_lead_pictures_of_any_size(engine: LocalEngine, model: str) -> None:
+    """Sizes that are no multiple of what an adapter sees as one cell."""
+    size: dict[str, Any] = {"model": model, "width": 72, "height": 100}
+    units = (sketch(model="sketch" if model == "tiny" else "t2i-adapter_xl_sketch"),)
+    assert drawn(engine, **size) != drawn(engine, controls=units, **size)
+
+
 def test_a_t2i_adapter_knows_share_mode_and_mask(engine: LocalEngine) -> None:
     half = parts.png(parts.half_mask())
     units = [sketch(), sketch(end=0.5), sketch(mask=half), *(sketch(guess=guess) for guess in Guess if guess)]

@@ -100,6 +100,10 @@ def test_sdxl_is_led_too(engine: LocalEngine) -> None:
     assert not same(led, drawn(engine, unit("lines-xl", SQUARE), model="tiny-xl"))
 
 
+def test_pictures_of_any_size_are_led(engine: LocalEngine) -> None:
+    assert not same(drawn(engine, width=72, height=100), drawn(engine, unit(), width=72, height=100))
+
+
 @pytest.mark.parametrize("nothing", [{"weight": 0.0}, {"start": 0.5, "end": 0.5}, {"start": 1.0}])
 def test_a_unit_that_never_acts_is_no_unit(engine: LocalEngine, nothing: dict[str, Any]) -> None:
     assert same(drawn(engine), drawn(engine, unit(model="not-there", **nothing)))
