@@ -170,6 +170,7 @@ def _make_room(setup: Setup) -> None:
         except TooMuch as error:
             raise click.BadParameter(str(error), param_hint="--workdir") from None
     (out / "tapes").mkdir(parents=True)
+    (out / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
 def _play(setup: Setup, cases: list[Case], timeout: float | None, jobs: int, stopper: Stopper) -> Sweep:
@@ -181,6 +182,7 @@ def _play(setup: Setup, cases: list[Case], timeout: float | None, jobs: int, sto
 
     try:
         clean = clean_run(setup, timeout_s=timeout, stopper=stopper)
+        return _play_cases(setup, clean, cases, timeout, jobs, stopper)
     except CannotRun as error:
         click.echo(f"novita-mock: {error}", err=True)
         sys.exit(error.exit_code)
@@ -196,7 +198,6 @@ def _play(setup: Setup, cases: list[Case], timeout: float | None, jobs: int, sto
         sys.exit(EXIT_CANNOT_START)
     except (CannotStart, InterceptUnavailable, DocumentError, OSError) as error:
         cannot_start(error)
-    return _play_cases(setup, clean, cases, timeout, jobs, stopper)
 
 
 def _play_cases(

@@ -15,6 +15,8 @@ from pathlib import Path
 INSTALL = "pip install 'novita-mock[intercept]'"
 CERTIFICATE = "novita-mock-ca.pem"
 BUNDLE = "novita-mock-bundle.pem"
+BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+"""Where systems keep all certificates in one file: Debian, Fedora, Alpine and macOS."""
 
 
 class InterceptUnavailable(RuntimeError):
@@ -61,5 +63,6 @@ class Authority:
 
 def trusted_before(environment: Mapping[str, str]) -> Path | None:
     """The file of certificates that a program with these variables trusts, as far as that can be known."""
-    named = (environment.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile)
-    return next((Path(path) for path in named if path and Path(path).is_file()), None)
+    named = [environment.get(name) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")]
+    places = (*named, ssl.get_default_verify_paths().cafile, *BUNDLES)
+    return next((Path(path) for path in places if path and Path(path).is_file()), None)

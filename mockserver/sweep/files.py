@@ -68,9 +68,12 @@ def look(name: str, path: Path, digests: Collection[bytes], was: Kind | None = N
         digests: of the pictures that the run's tasks made.
         was: what the same file was in the clean run.
     """
-    if path.stat().st_size > MAX_BYTES:
-        return Seen(path=name, kind=Kind.OTHER, what="larger than 64 MiB; not looked into")
-    data = path.read_bytes()
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            return Seen(path=name, kind=Kind.OTHER, what="larger than 64 MiB; not looked into")
+        data = path.read_bytes()
+    except OSError as error:
+        return Seen(path=name, kind=Kind.OTHER, what=f"cannot be read: {error.strerror}")
     suffix = path.suffix.lower()
     claims = suffix in PICTURE_SUFFIXES or was in (Kind.RECEIPT, Kind.PICTURE)
     if data.startswith(_MAGIC):

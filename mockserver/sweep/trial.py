@@ -259,7 +259,10 @@ def _leaks(key: bytes, new: Mapping[str, Path], kept: Path) -> tuple[str, ...]:
 
 
 def _holds(path: Path, key: bytes) -> bool:
-    return path.stat().st_size <= MAX_SEARCHED and key in path.read_bytes()
+    try:
+        return path.stat().st_size <= MAX_SEARCHED and key in path.read_bytes()
+    except OSError:  # what cannot be read is told as such among the files
+        return False
 
 
 def _keep(new: Mapping[str, Path], files: Sequence[Seen], folder: Path, fresh: Set[str]) -> None:
