@@ -164,7 +164,7 @@ def _control_net(control: Control, job: Job, loaded: Loaded, canvas: Canvas, too
     if model is None:
         raise CannotDraw(
             f"the weights of {control.model} are not here: put them in diffusers' layout in {Kind.CONTROLNET}/"
-            f"{control.model}/ of the folder of models (T2I-Adapters in {Kind.T2I_ADAPTER}/)",
+            f"{control.model}/ of the folder of models, or as one file beside it (T2I-Adapters in {Kind.T2I_ADAPTER}/)",
             "NO_MODEL",
         )
     net: ControlNetModel = tools.cache.get(

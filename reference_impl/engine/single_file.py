@@ -110,6 +110,8 @@ def control_net(model: Model, unet: UNet2DConditionModel, dtype: torch.dtype) ->
             conditioning_embedding_out_channels=widths,
             load_weights_from_unet=False,
         )
+        # A network for inpainting takes the mask as well; its ControlNet sees the latents alone.
+        empty = ControlNetModel.from_config(empty.config, in_channels=unet.config["out_channels"])
     try:
         if "controlnet_cond_embedding.conv_in.weight" in shapes:
             empty.load_state_dict(load_file(model.path), assign=True)

@@ -188,6 +188,18 @@ def test_a_vae_of_sdxl_is_told_by_its_description_or_its_name(shelf: Path, tmp_p
     assert scales == {"sdxl-vae": 0.13025, "plain": 0.18215, "said": 0.13025}
 
 
+def test_a_control_net_leads_a_checkpoint_for_inpainting(shelf: Path) -> None:
+    """Its network takes nine channels, a ControlNet four all the same."""
+    plain = parts.sd15(shelf.parent / "words").unet
+    unet = UNet2DConditionModel.from_config(plain.config, in_channels=9)
+    for name in ("authors", "own-names"):
+        if name == "own-names":
+            net = ControlNetModel.from_pretrained(shelf / "controlnet" / "as-folder")
+            one_file.save(net.state_dict(), shelf / "controlnet" / "own-names.safetensors")
+        read = single_file.control_net(found(shelf, Kind.CONTROLNET, name), unet, torch.float32)
+        assert read.config["in_channels"] == 4
+
+
 def test_a_control_net_for_another_checkpoint_is_told(shelf: Path) -> None:
     unet = parts.sdxl_unet(cross=80, sizes=6)
     with pytest.raises(CannotDraw, match="is made for another kind of checkpoint"):
