@@ -28,7 +28,7 @@ def make_models(folder: Path, seed: int = 0) -> list[Path]:
     sight = control.controlnet_cond_embedding
     for layer in (layer for layer in sight.modules() if isinstance(layer, torch.nn.Conv2d)):
         torch.nn.init.kaiming_normal_(layer.weight)  # nor would the picture itself, which a dozen layers would dim
-    torch.nn.init.normal_(sight.conv_out.weight, std=5.0)
+    torch.nn.init.normal_(sight.conv_out.weight, std=30.0)
     written = [
         folders.write_sd15(folder, unet=base, text=text, tokenizer=tokenizer, vae=vae),
         folders.write_sdxl(
