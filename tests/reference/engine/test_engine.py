@@ -17,6 +17,7 @@ from PIL import Image
 from reference_impl.engine.cache import Cache
 from reference_impl.engine.device import DeviceError
 from reference_impl.engine.engine import LocalEngine
+from reference_impl.engine.loading import Loaded
 from reference_impl.engine.network import Network
 from reference_impl.engine.protocol import Engine, batch_key
 from reference_impl.jobs import Cancelled, CannotDraw, Hires, Job, Nsfw, Step
@@ -257,6 +258,16 @@ def test_a_damaged_checkpoint_fails_the_job_with_its_name(
     with pytest.raises(CannotDraw, match="plain") as caught:
         engine.run("plain", [JOB], quiet)
     assert caught.value.code == "MODEL_BROKEN"
+
+
+def test_a_folder_of_half_precision_files_is_read(
+    checkpoint: Callable[[str], Loaded], engine: LocalEngine, tmp_path: Path
+) -> None:
+    checkpoint("plain").pipeline.save_pretrained(tmp_path / "checkpoints" / "half", variant="fp16")
+    checkpoint("plain").vae.save_pretrained(tmp_path / "vae" / "half", variant="fp16")
+    half = LocalEngine(Shelf(tmp_path), device="cpu", threads=1)
+    drawn = pictures(half, replace(JOB, model="half", vae="half"))[0][0]
+    assert drawn.distance(pictures(engine, JOB)[0][0]) == 0
 
 
 def test_torch_is_left_as_it_was(engine: LocalEngine) -> None:
