@@ -11,157 +11,31 @@ from typing import Any
 import orjson
 
 from mockserver.control.problem import ControlError
-from mockserver.control.resource import Call, Resource, Schema, closed
+from mockserver.control.request_schemas import (
+    CLEARED,
+    COUNT,
+    ENTRIES,
+    ENTRY,
+    FILTERS,
+    HAR,
+    LIMIT,
+    MAX_LISTED,
+    NEAR_MISSES,
+    PATTERN,
+    UNMATCHED,
+    VERDICT,
+)
+from mockserver.control.resource import Call, Resource, closed
 from mockserver.core.journal import BODY_BYTES, Entry, Journal
 from mockserver.watch.about import task_of
 from mockserver.watch.near import MAX_DIFFERENCES, Comparison, NearMiss, compare, nearest_operation
 from mockserver.watch.patterns import BadPattern, Pattern
 
-MAX_LISTED = 1000
-NEAR_MISSES = 3
+MOST_NEAR = 3
 PICTURE_PREFIXES = ("/prod/", "/v2_prod/")
 """Paths of pictures: they are of no operation, and yet of the contract."""
 HAR_BASE_URL = "http://mock"
 """Of the URLs in an archive, where the settings name no public address."""
-
-_FILTERS: dict[str, Schema] = {
-    "operation_id": {"type": "string"},
-    "method": {"type": "string"},
-    "path": {"type": "string"},
-    "status": {"type": "integer"},
-    "contains": {"type": "string", "description": "Text in the request's body or query."},
-    "after": {"type": "integer", "minimum": 0, "description": "Only entries with a higher number."},
-}
-_LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_LISTED}
-
-_EXPECTED: Schema = {"description": 'A value, or a condition such as {"<=": 100}; docs/journal.md has them all.'}
-_PATTERN: Schema = {
-    "type": "object",
-    "description": "What a request is expected to be; every field may be a value or a condition.",
-    "additionalProperties": False,
-    "properties": {
-        "operation_id": _EXPECTED,
-        "method": _EXPECTED,
-        "path": _EXPECTED,
-        "status": _EXPECTED,
-        "query": {"type": "object", "description": "Values of query parameters by name."},
-        "headers": {"type": "object", "description": "Values of the headers that the journal keeps, by name."},
-        "body": {"description": "A part of the request's JSON body."},
-        "answer": {"description": "A part of the answer's JSON body."},
-    },
-}
-
-_ENTRY: Schema = {
-    "type": "object",
-    "properties": {
-        "number": {"type": "integer", "minimum": 1},
-        "at_ms": {"type": "integer"},
-        "method": {"type": "string"},
-        "path": {"type": "string"},
-        "query": {"type": "string"},
-        "operation_id": {"type": ["string", "null"]},
-        "status": {"type": "integer"},
-        "headers": {"type": "object", "additionalProperties": {"type": "string"}},
-        "request": {"description": "JSON where it is, else text; null: none."},
-        "request_bytes": {"type": "integer", "minimum": 0},
-        "answer": {"description": "JSON where it is, else text; null: none."},
-        "answer_bytes": {"type": "integer", "minimum": 0},
-        "findings": {"type": "integer", "minimum": 0},
-        "told": {
-            "type": "array",
-            "description": "The first of them.",
-            "items": closed(
-                {
-                    "code": {"type": "string"},
-                    "where": {"type": "string"},
-                    "message": {"type": "string"},
-                    "because": {"type": "array", "items": {"type": "string"}},
-                },
-                "code",
-                "where",
-                "message",
-                "because",
-            ),
-        },
-        "task_id": {"type": ["string", "null"], "description": "The task that it made, asked for or downloaded."},
-        "fault": {"type": ["string", "null"], "description": "What a fault plan did to the call; null: nothing."},
-    },
-    "required": ["number", "at_ms", "method", "path", "query", "operation_id", "status", "headers"],
-}
-_TOTAL: Schema = {"type": "integer", "minimum": 0}
-_ENTRIES = closed({"requests": {"type": "array", "items": _ENTRY}, "total": _TOTAL}, "requests", "total")
-_COUNT = closed({"count": _TOTAL}, "count")
-_CLEARED = closed({"cleared": _TOTAL}, "cleared")
-_NEAR_MISS = closed(
-    {
-        "request": _ENTRY,
-        "distance": {"type": "number", "minimum": 0},
-        "differences": {"type": "array", "items": {"type": "string"}, "minItems": 1},
-    },
-    "request",
-    "distance",
-    "differences",
-)
-_LINES: Schema = {"type": "array", "items": {"type": "string"}}
-_NEAR_MISSES = closed(
-    {"near_misses": {"type": "array", "items": _NEAR_MISS}, "summary": _LINES, "found": _TOTAL},
-    "near_misses",
-    "summary",
-    "found",
-)
-_VERDICT = closed(
-    {
-        "verified": {"type": "boolean"},
-        "found": _TOTAL,
-        "message": {"type": "string"},
-        "near_misses": {"type": "array", "items": _NEAR_MISS},
-        "summary": _LINES,
-    },
-    "verified",
-    "found",
-    "message",
-    "near_misses",
-    "summary",
-)
-_UNMATCHED = closed(
-    {
-        "requests": {
-            "type": "array",
-            "items": closed(
-                {
-                    "request": _ENTRY,
-                    "nearest": closed(
-                        {"operation_id": {"type": "string"}, "method": {"type": "string"}, "path": {"type": "string"}},
-                        "operation_id",
-                        "method",
-                        "path",
-                    ),
-                    "message": {"type": "string"},
-                },
-                "request",
-                "nearest",
-                "message",
-            ),
-        },
-        "total": _TOTAL,
-    },
-    "requests",
-    "total",
-)
-_HAR = closed(
-    {
-        "log": {
-            "type": "object",
-            "properties": {
-                "version": {"const": "1.2"},
-                "creator": {"type": "object"},
-                "entries": {"type": "array", "items": {"type": "object"}},
-            },
-            "required": ["version", "creator", "entries"],
-        }
-    },
-    "log",
-)
 
 
 def describe_entry(entry: Entry) -> dict[str, Any]:
@@ -282,7 +156,7 @@ def _count_matching(call: Call) -> dict[str, Any]:
 
 
 def _near_misses(call: Call) -> dict[str, Any]:
-    compared = _compared(call, call.body["pattern"], int(call.body.get("limit", NEAR_MISSES)))
+    compared = _compared(call, call.body["pattern"], int(call.body.get("limit", MOST_NEAR)))
     return {
         "near_misses": [_near(miss) for miss in compared.near],
         "summary": list(compared.summary),
@@ -298,7 +172,7 @@ def _verify(call: Call) -> dict[str, Any]:
     most = int(body["count"] if "count" in body else body["at_most"]) if "count" in body or "at_most" in body else None
     if most is not None and most < least:
         raise ControlError(400, "body", f"at_least: {least} is more than at_most, {most}")
-    compared = _compared(call, body["pattern"], NEAR_MISSES)
+    compared = _compared(call, body["pattern"], MOST_NEAR)
     found = len(compared.found)
     verified = found >= least and (most is None or found <= most)
     too_few = found < least
@@ -372,8 +246,8 @@ REQUEST_RESOURCES: tuple[Resource, ...] = (
         summary="The journal, oldest first; without a key, the calls that carried no acceptable one.",
         handler=_list,
         key="optional",
-        query={**_FILTERS, "limit": _LIMIT, "brief": {"type": "boolean", "description": "Without the bodies."}},
-        answer=_ENTRIES,
+        query={**FILTERS, "limit": LIMIT, "brief": {"type": "boolean", "description": "Without the bodies."}},
+        answer=ENTRIES,
     ),
     Resource(
         method="GET",
@@ -382,8 +256,8 @@ REQUEST_RESOURCES: tuple[Resource, ...] = (
         summary="How many journal entries match.",
         handler=_count,
         key="optional",
-        query=_FILTERS,
-        answer=_COUNT,
+        query=FILTERS,
+        answer=COUNT,
     ),
     Resource(
         method="POST",
@@ -392,9 +266,9 @@ REQUEST_RESOURCES: tuple[Resource, ...] = (
         summary="The journal entries that a JSON pattern matches, oldest first.",
         handler=_find,
         key="optional",
-        query={"limit": _LIMIT},
-        body=_PATTERN,
-        answer=_ENTRIES,
+        query={"limit": LIMIT},
+        body=PATTERN,
+        answer=ENTRIES,
     ),
     Resource(
         method="POST",
@@ -403,8 +277,8 @@ REQUEST_RESOURCES: tuple[Resource, ...] = (
         summary="How many journal entries a JSON pattern matches.",
         handler=_count_matching,
         key="optional",
-        body=_PATTERN,
-        answer=_COUNT,
+        body=PATTERN,
+        answer=COUNT,
     ),
     Resource(
         method="POST",
@@ -415,14 +289,14 @@ REQUEST_RESOURCES: tuple[Resource, ...] = (
         key="optional",
         body=closed(
             {
-                "pattern": _PATTERN,
+                "pattern": PATTERN,
                 "count": {"type": "integer", "minimum": 0},
                 "at_least": {"type": "integer", "minimum": 0},
                 "at_most": {"type": "integer", "minimum": 0},
             },
             "pattern",
         ),
-        answer=_VERDICT,
+        answer=VERDICT,
     ),
     Resource(
         method="POST",
@@ -431,8 +305,8 @@ REQUEST_RESOURCES: tuple[Resource, ...] = (
         summary="The entries nearest to a pattern that do not match it, with the differences in words.",
         handler=_near_misses,
         key="optional",
-        body=closed({"pattern": _PATTERN, "limit": {"type": "integer", "minimum": 1, "maximum": 100}}, "pattern"),
-        answer=_NEAR_MISSES,
+        body=closed({"pattern": PATTERN, "limit": {"type": "integer", "minimum": 1, "maximum": 100}}, "pattern"),
+        answer=NEAR_MISSES,
     ),
     Resource(
         method="GET",
@@ -441,8 +315,8 @@ REQUEST_RESOURCES: tuple[Resource, ...] = (
         summary="Calls of paths and methods that no operation has, with the operation that each nearly was.",
         handler=_unmatched,
         key="none",
-        query={"limit": _LIMIT},
-        answer=_UNMATCHED,
+        query={"limit": LIMIT},
+        answer=UNMATCHED,
     ),
     Resource(
         method="GET",
@@ -451,7 +325,7 @@ REQUEST_RESOURCES: tuple[Resource, ...] = (
         summary="The whole journal as an HTTP archive (HAR 1.2).",
         handler=_har,
         key="optional",
-        answer=_HAR,
+        answer=HAR,
     ),
     Resource(
         method="GET",
@@ -460,7 +334,7 @@ REQUEST_RESOURCES: tuple[Resource, ...] = (
         summary="One call with its bodies.",
         handler=_get,
         key="optional",
-        answer=_ENTRY,
+        answer=ENTRY,
     ),
     Resource(
         method="DELETE",
@@ -469,6 +343,6 @@ REQUEST_RESOURCES: tuple[Resource, ...] = (
         summary="Clears the journal.",
         handler=_clear,
         key="optional",
-        answer=_CLEARED,
+        answer=CLEARED,
     ),
 )
