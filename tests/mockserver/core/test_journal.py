@@ -8,7 +8,17 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.core.journal import BODY_BYTES, ENTRY_BYTES, KEPT_HEADERS, Entry, Journal, JournalBudget
+from mockserver.core.findings import Code, Finding
+from mockserver.core.journal import (
+    BODY_BYTES,
+    ENTRY_BYTES,
+    FINDING_BYTES,
+    KEPT_HEADERS,
+    MAX_TOLD,
+    Entry,
+    Journal,
+    JournalBudget,
+)
 
 
 def write(journal: Journal, **fields: Any) -> None:
@@ -172,3 +182,32 @@ def test_the_budget_is_exact_and_never_exceeded(calls: list[tuple[int, int, int]
         assert budget.total_bytes == sum(entry.size for entry in kept) <= max_bytes
         assert all(len(journal) <= limit for journal in journals)
         assert all(numbers(journal) == sorted(numbers(journal)) for journal in journals)
+
+
+def test_the_words_of_findings_are_kept_within_bounds_and_counted() -> None:
+    """An entry says what was found in its call; that costs its journal as much as it is long."""
+    budget = JournalBudget()
+    journal = Journal(budget)
+    write(journal)
+    before = budget.total_bytes
+    findings = tuple(Finding(Code.TOLERATED_REQUEST, f"field {number}", "m" * 100) for number in range(MAX_TOLD + 3))
+    journal.explain(findings)
+    [entry] = journal
+
+    assert entry.told == findings[:MAX_TOLD]
+    assert budget.total_bytes - before == MAX_TOLD * (FINDING_BYTES + len("field 0") + 100)
+    journal.clear()
+    assert budget.total_bytes == 0
+
+
+def test_findings_of_an_entry_that_is_not_kept_are_dropped() -> None:
+    """Where the journal is off, or the entry is larger than the budget."""
+    off = Journal(JournalBudget(), limit=0)
+    write(off)
+    off.explain((Finding(Code.TOLERATED_REQUEST, "field", "message"),))
+    assert len(off) == 0
+    budget = JournalBudget(max_bytes=ENTRY_BYTES + 20)
+    small = Journal(budget)
+    write(small)
+    small.explain((Finding(Code.TOLERATED_REQUEST, "field", "m" * 500),))
+    assert (len(small), budget.total_bytes) == (0, 0)

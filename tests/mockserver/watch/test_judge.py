@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from mockserver.core.codes import Code
-from mockserver.watch.judge import judged
+from mockserver.watch.judge import judged, judged_task
 from mockserver.watch.memory import MAX_REMEMBERED, Memory, Wait
-from tests.bodies import txt2img
+from tests.bodies import TXT2IMG, txt2img
 from tests.conftest import KEY, Server
 
 SUBMIT = "/v3/async/txt2img"
@@ -145,3 +145,39 @@ def test_memory_is_bounded() -> None:
     memory.clear()
     assert not memory.unanswered
     assert not memory.refused
+
+
+def test_one_task_is_judged_by_itself(make_server: Any) -> None:
+    """The list of findings names the first task of each kind; each task's own story names it too."""
+    server = make_server(clock="real")
+    tasks = [server.submit(TXT2IMG, txt2img(seed=number)) for number in range(2)]
+    for task in tasks:
+        poll(server, task, 7)
+    world = server.mock.world(KEY)
+    for task in tasks:
+        told = judged_task(world, world.tasks.get(task))
+        assert [finding.code for finding, _ in told] == [Code.POLLS_TOO_FAST]
+        assert task in told[0][0].message
+    assert [count for finding, count in judged(world) if finding.code is Code.POLLS_TOO_FAST] == [2]
+
+
+def test_one_task_alone_is_lost_or_left(server: Server) -> None:
+    """What was refused last, of this task and no other."""
+    lost, left, other = (server.submit(TXT2IMG, txt2img(seed=number)) for number in range(3))
+    server.finish_all()
+    url = server.result(left)["images"][0]["image_url"]
+    server.result(other)
+    server.control("POST", "/faults", {"faults": [
+        {"point": "result", "effect": {"status": 503}, "times": 1},
+        {"point": "download", "effect": {"status": 503}, "times": 1},
+    ]})  # fmt: skip
+    server.call("GET", "/v3/async/task-result", params={"task_id": lost})
+    server.download(url)
+    world = server.mock.world(KEY)
+
+    def found(task: str) -> list[Code]:
+        kept = world.tasks.get(task)
+        assert kept is not None
+        return [finding.code for finding, _ in judged_task(world, kept)]
+
+    assert (found(lost), found(left), found(other)) == ([Code.PAID_TASK_LOST], [Code.REFUSED_DOWNLOAD_LEFT], [])
