@@ -221,6 +221,17 @@ def test_a_server_starts_and_answers_without_anything_heavy() -> None:
     assert loaded_by(ANSWERING).isdisjoint(HEAVY)
 
 
+def test_nothing_of_the_inspector_is_loaded_before_somebody_looks() -> None:
+    """The page, its stories and its stream are imported by who asks for them."""
+    closing = "\nimport sys\nprint('LOADED', *[name for name in sys.modules if name.startswith('mockserver.')])"
+    done = subprocess.run(
+        [sys.executable, "-c", ANSWERING + closing], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.rpartition("LOADED ")[2].split())
+    assert "mockserver.gateway" in loaded
+    assert not [name for name in loaded if name.startswith(("mockserver.inspector", "mockserver.control"))]
+
+
 def test_commands_that_run_programs_are_light() -> None:
     """`novita-mock --help` asks every command for its line of help: no server comes with those."""
     commands = ("run", "sweep", "cassette")
@@ -257,13 +268,14 @@ def files_in(wheel: zipfile.Path) -> set[str]:
 
 
 def test_the_wheel_holds_the_contract(wheel: zipfile.Path) -> None:
-    """Document, catalogue, requirements, their compiled forms, examples and scenarios are inside, as they are here."""
+    """Document, catalogue, requirements, compiled forms, examples, scenarios and the inspector are inside, as here."""
     wanted = [
         *(ROOT / "openapi" / name for name in ("openapi.yaml", "overlay.yaml", "catalogue.yaml", "requirements.yaml")),
         *(ROOT / "openapi" / "compiled").glob("*.json"),
         *(ROOT / "openapi" / "examples").rglob("*.json"),
         *(ROOT / "mockserver" / "scenarios").glob("*.yaml"),
         ROOT / "mockserver" / "scenarios" / "schema.json",
+        *(ROOT / "mockserver" / "inspector" / "assets").iterdir(),
     ]
     assert len(wanted) > 50
     for path in wanted:
