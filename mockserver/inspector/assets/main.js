@@ -393,7 +393,7 @@ function remember() {
   if (state.worldId !== null && !byKey()) parts.set('world', state.worldId);
   if (page.view !== 'tasks') parts.set('view', page.view);
   if (detail?.kind === 'task') parts.set('task', detail.id);
-  history.replaceState(null, '', parts.size ? `#${parts}` : location.pathname);
+  history.replaceState(null, '', `${parts}` ? `#${parts}` : location.pathname);
 }
 
 // Theme
@@ -488,6 +488,9 @@ function wire() {
       if (detail !== null) setTimeout(() => detail !== null && drawDetail(false));
     });
   }
+  // A browser has six connections to a server: a page that nobody sees gives its stream back.
+  document.addEventListener('visibilitychange', () => (document.hidden ? live.stop() : live.listen(state.worldId)));
+  addEventListener('hashchange', () => location.reload());
   narrow.addEventListener('change', draw);
   listenToKeys(() => $('keys-on').checked, {
     view: (number) => state.worldId !== null && VIEWS[number - 1] && go(VIEWS[number - 1]),

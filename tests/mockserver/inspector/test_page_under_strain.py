@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +13,7 @@ from playwright.sync_api import expect
 from mockserver.core.fleet import FleetSettings
 from mockserver.running import ServerThread
 from tests.bodies import TXT2IMG, txt2img
-from tests.mockserver.inspector.visiting import Client, Visiting, serving
+from tests.mockserver.inspector.visiting import WAIT_MS, Client, Visiting, serving
 
 pytestmark = pytest.mark.browser
 
@@ -116,6 +117,38 @@ def test_a_server_that_ends_and_comes_back_is_found_again(visit: Visiting) -> No
         expect(page.tab.locator("#live span")).to_have_text("live")
     page.see("#live", "not live")
     page.troubles.clear()
+
+
+def test_a_hidden_page_gives_its_stream_back(visit: Visiting) -> None:
+    """And takes up again what it has missed when it is seen."""
+    with serving() as server:
+        client = Client(server.url, "sk-hidden")
+        client.submit("seen at once")
+        page = visit(server.url)
+        page.open(client.world)
+        page.see("#lanes .row", "seen at once")
+        expect(page.tab.locator("#live span")).to_have_text("live")
+        turn = """(hidden) => {
+            Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+            document.dispatchEvent(new Event('visibilitychange'));
+        }"""
+        page.tab.evaluate(turn, True)
+        deadline = time.monotonic() + WAIT_MS / 1000
+        while server.mock.on_end:
+            assert time.monotonic() < deadline
+        client.submit("missed at first")
+        page.tab.evaluate(turn, False)
+        page.see("#lanes .row", "missed at first")
+
+
+def test_another_address_opens_another_task(client: Client, visit: Visiting) -> None:
+    """An address that somebody sent, pasted over the one that is open."""
+    first, second = client.finished("a first task"), client.finished("a second task")
+    page = visit()
+    page.open(client.world, task=first)
+    page.see("#detail h2", "a first task")
+    page.tab.goto(f"{client.url}/__mock/#task={second}")
+    page.see("#detail h2", "a second task")
 
 
 def test_a_reset_empties_the_page_and_it_goes_on(client: Client, visit: Visiting) -> None:
