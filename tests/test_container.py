@@ -41,7 +41,7 @@ def test_the_linter_finds_nothing_in_the_dockerfile() -> None:
 
 
 def test_image_and_sample_name_settings_that_there_are() -> None:
-    named = {*settings_of_the_image(), *COMPOSE["services"]["novita"]["environment"]}
+    named = {*settings_of_the_image(), *COMPOSE["services"]["mock"]["environment"]}
     assert named
     assert all(name.startswith(ENV_PREFIX) for name in named)
     assert named <= known()
@@ -55,5 +55,5 @@ def test_the_image_takes_in_what_the_wheel_is_made_of_and_nothing_heavy() -> Non
 
 
 def test_the_sample_waits_for_the_health_check_that_the_image_has() -> None:
-    assert COMPOSE["services"]["app"]["depends_on"] == {"novita": {"condition": "service_healthy"}}
+    assert COMPOSE["services"]["app"]["depends_on"] == {"mock": {"condition": "service_healthy"}}
     assert "HEALTHCHECK" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
