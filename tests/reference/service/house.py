@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import orjson
 
-from reference_impl.clock import RandomIds, ShiftedClock
+from reference_impl.clock import RandomIds, ShiftedClock, pause
 from reference_impl.gallery import Gallery
 from reference_impl.jobs import Job
 from reference_impl.links import Links
@@ -26,6 +26,7 @@ from reference_impl.worker.protocol import Worker
 from tests.reference.fakes import PaintingWorker
 
 DEADLINE_S = 20.0
+LOOK_EVERY_S = 0.002
 OWNER = "an-account"
 JOB = Job(model="shapes-sd15", prompt="a circle", width=64, height=64, steps=4, sampler="Euler", seed=1)
 
@@ -85,13 +86,14 @@ class House:
     async def ended(self, task_id: str) -> TaskView:
         """The task once it has ended; the deadline of the house ends the wait."""
         while not (view := await self.view(task_id)).task.status.is_final:
-            pass
+            await pause(LOOK_EVERY_S)
         return view
 
     async def sent(self, number: int) -> list[Any]:
         """The bodies of what was posted, once there are so many and no attempt is under way."""
         while len(self.network.sent) < number:
             await self.service.catch_up()
+            await pause(LOOK_EVERY_S)
         await self.service.catch_up()
         return [orjson.loads(request.content) for request in self.network.sent]
 

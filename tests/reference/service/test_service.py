@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from reference_impl.clock import pause
 from reference_impl.jobs import FileFormat, Job
 from reference_impl.service import NoSuchTask, QueueFull
 from reference_impl.tasks import Bucket, Delivery, Status
 from reference_impl.worker.protocol import Condition, OnStep, Outcome, WorkerLost, WorkerState
 from tests.reference.fakes import UNDRAWABLE, UNSAFE, Painter, PaintingWorker, finished
-from tests.reference.service.house import JOB, House, house
+from tests.reference.service.house import JOB, LOOK_EVERY_S, House, house
 
 BUCKET = Delivery(bucket=Bucket(region="eu-west-1", bucket="pictures", path="/a"))
 
@@ -107,7 +108,7 @@ def test_progress_follows_the_steps_and_ends_below_one_until_all_is_kept(tmp_pat
         for step in range(1, JOB.steps):
             gate.permits.release()
             while (view := await here.view(task_id)).progress < 0.99 * step / JOB.steps:
-                pass
+                await pause(LOOK_EVERY_S)
             seen.append(view)
         assert [view.task.status for view in seen] == [Status.PROCESSING] * 3
         assert [view.progress for view in seen] == pytest.approx([0.2475, 0.495, 0.7425])
@@ -203,7 +204,7 @@ def test_what_is_being_drawn_can_be_cancelled(tmp_path: Path) -> None:
         task_id = await here.submit(replace(JOB, steps=1000))
         gate.permits.release(2)
         while (await here.view(task_id)).progress == 0:
-            pass
+            await pause(LOOK_EVERY_S)
         await here.service.cancel(task_id)
         gate.permits.release(5)
         assert "cancelled" in (await here.ended(task_id)).task.reason
@@ -284,7 +285,7 @@ def test_what_was_being_drawn_at_a_stop_is_drawn_by_the_next_start(tmp_path: Pat
     async def before(here: House) -> None:
         task_ids.extend([await here.submit(), await here.submit(replace(JOB, prompt=UNSAFE))])
         while (await here.view(task_ids[0])).task.status is Status.QUEUED:
-            pass
+            await pause(LOOK_EVERY_S)
         gate.permits.release(2)
 
     async def after(here: House) -> None:
