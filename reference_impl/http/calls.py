@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -18,6 +20,9 @@ from reference_impl.http.results import Results
 from reference_impl.service import NoSuchTask, Service
 from reference_impl.submissions import Accepted, Fault, Refused, Submissions
 from reference_impl.tasks import TaskView
+
+_LARGE = 256 * 1024
+"""Bytes of a body whose reading takes so long that others should not have to wait for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +82,8 @@ async def submit(parts: Parts, call: Call, *, json_only: bool = False) -> tuple[
     """
     body = await read_body(call.request, json_only=json_only)
     operation_id = call.operation.operation_id
-    accepted = parts.submissions.accept(operation_id, body, parts.service.ids.seed)
+    read = partial(parts.submissions.accept, operation_id, body, parts.service.ids.seed)
+    accepted = read() if len(body) < _LARGE else await asyncio.to_thread(read)
     parts.limit.take(call.account, call.operation, accepted.job.count)
     task_id = await parts.service.submit(
         call.account, operation_id, body, accepted.job, accepted.delivery, accepted.echo

@@ -75,6 +75,9 @@ def test_a_picture_is_read_from_base64_and_from_a_data_uri() -> None:
     [
         ("not base64!", Fault.PICTURE, "no base64"),
         ("é", Fault.PICTURE, "no base64"),
+        ("AAA", Fault.PICTURE, "no base64"),
+        ("AA==AAAA", Fault.PICTURE, "no base64"),
+        ("AAAA\n", Fault.PICTURE, "no base64"),
         ("", Fault.PICTURE, "PNG, JPEG or WebP"),
         (in_base64(b"plain text"), Fault.PICTURE, "PNG, JPEG or WebP"),
         (in_base64(picture() + bytes(2000)), Fault.PICTURE_BYTES, "at most 2000 bytes"),
@@ -86,6 +89,11 @@ def test_a_refusal_says_what_was_expected(text: str, fault: Fault, says: str) ->
     with pytest.raises(Refused, match=says) as refused:
         read_picture(text, "init_images.0", LIMITS)
     assert (refused.value.fault, refused.value.field) == (fault, "init_images.0")
+
+
+def test_a_large_file_is_read_whole() -> None:
+    file = picture() + bytes(range(256)) * 2000
+    assert read_picture(in_base64(file), "mask", PictureLimits(max_pixels=1000, max_bytes=10**6)) == file
 
 
 def test_a_small_file_that_unfolds_to_gigabytes_is_refused_unread() -> None:
