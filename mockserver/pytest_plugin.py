@@ -130,7 +130,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """One line, if there was a world: what the run would have cost, and what it took."""
-    if _TALLY in config.stash and config.get_verbosity() > -2:
+    if _TALLY in config.stash and config.getoption("verbose") > -2:
         terminalreporter.write_line(config.stash[_TALLY].line())
 
 
