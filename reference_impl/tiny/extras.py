@@ -119,8 +119,8 @@ def train_image_prompt(
     prompt = adapters.ImagePrompt(unet)
     for at in prompt.values:
         torch.nn.init.zeros_(prompt.values[at].weight)
-    state = {name: tensor.detach().clone() for name, tensor in prompt.tensors().items()}
-    unet._load_ip_adapter_weights([_nested(state)])
+    begun = {name: tensor.detach().clone() for name, tensor in prompt.tensors().items()}
+    unet._load_ip_adapter_weights([_nested(begun)])
     own = {
         name: parameter for name, parameter in unet.named_parameters() if "_ip." in name or "encoder_hid_proj" in name
     }

@@ -34,14 +34,28 @@ SAFETY_NAME: Final = "shapes-safety"
 
 SHOWN: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
-        LORA_NAME: {"base_model": "SD 1.5"},
-        LORA_XL_NAME: {"base_model": "SDXL 1.0"},
-        EMBEDDING_NAME: {"base_model": "SD 1.5"},
+        SD15_NAME: {"title": "Shapes, SD 1.5 shape", "base_model": "SD 1.5", "tags": ["tiny", "shapes"]},
+        SDXL_NAME: {"title": "Shapes, SDXL shape", "base_model": "SDXL 1.0", "tags": ["tiny", "shapes"]},
+        REFINER_NAME: {"title": "Shapes, SDXL refiner", "base_model": "SDXL 1.0", "tags": ["tiny", "refiner"]},
+        LORA_NAME: {"title": "Pastel", "base_model": "SD 1.5", "tags": ["style"]},
+        LORA_XL_NAME: {"title": "Pastel XL", "base_model": "SDXL 1.0", "tags": ["style"]},
+        EMBEDDING_NAME: {"title": "Sunset", "base_model": "SD 1.5", "trigger_words": [EMBEDDING_NAME]},
         # Requests can name control models and adapters of fixed lists only.
-        CONTROL_NAME: {"base_model": "SD 1.5", "stands_for": ["control_v11p_sd15_canny"]},
-        IMAGE_PROMPT_NAME: {"base_model": "SD 1.5", "stands_for": ["ip-adapter_sd15"]},
+        CONTROL_NAME: {
+            "title": "Shapes, canny",
+            "base_model": "SD 1.5",
+            "stands_for": ["control_v11p_sd15_canny"],
+        },
+        IMAGE_PROMPT_NAME: {
+            "title": "Shapes, picture prompt",
+            "base_model": "SD 1.5",
+            "stands_for": ["ip-adapter_sd15"],
+        },
         # The tiny world has nothing unsafe; its rings and stars stand in, the rarest for what every level counts.
-        SAFETY_NAME: {"nsfw_levels": {"0": ["purple-ring"], "1": ["ring"], "2": ["star"]}},
+        SAFETY_NAME: {
+            "title": "Shapes, a stand-in for a safety classifier",
+            "nsfw_levels": {"0": ["purple-ring"], "1": ["ring"], "2": ["star"]},
+        },
     }
 )
 """What <name>.json beside a model says of it (`reference_impl.shelf`)."""
@@ -110,6 +124,7 @@ def _write(pipeline: Any, folder: Path) -> Path:
     for place in folder.glob("tokenizer*"):
         tokens.write_words(place, words())  # what loaders older than tokenizer.json read
     _load_in_full(folder)
+    _describe(folder)
     return folder
 
 

@@ -64,7 +64,7 @@ PLANS: Final[Mapping[Stage, Plan]] = MappingProxyType(
         Stage.LORA: Plan(steps=120, rate=5e-3, warmup=20, average=0.98, log_every=50),
         Stage.LORA_XL: Plan(steps=1, rate=0.0),  # nothing is trained: the other LoRA is carried over
         Stage.EMBEDDING: Plan(steps=100, rate=5e-3, warmup=10, average=0.98, weight_decay=0.0, log_every=50),
-        Stage.CONTROL: Plan(steps=200, rate=2e-3, warmup=20, average=0.98, log_every=25, save_every_s=60),
+        Stage.CONTROL: Plan(steps=300, rate=2e-3, warmup=20, average=0.98, log_every=25, save_every_s=60),
         Stage.EYE: Plan(steps=800, rate=2e-3, warmup=100, average=0.99),
         Stage.IMAGE_PROMPT: Plan(steps=150, rate=3e-3, warmup=20, average=0.98, log_every=25, save_every_s=60),
         Stage.SAFETY: Plan(steps=600, rate=2e-3, warmup=50, average=0.98),

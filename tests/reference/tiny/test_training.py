@@ -16,7 +16,7 @@ from reference_impl.tiny.fitting import Fit, Plan
 from reference_impl.tiny.pools import Pool
 from reference_impl.tiny.scenes import scene_of, words
 from reference_impl.tiny.text_training import FIELDS, TextRecipe, facts, train_text
-from reference_impl.tiny.transfer import carry_over, reading_map
+from reference_impl.tiny.transfer import carry_lora, carry_over, reading_map
 from reference_impl.tiny.unet_training import Lessons, draw_times, noise_levels, plain, sd15_reader, sdxl_reader, v_loss
 
 torch.set_num_threads(1)
@@ -131,3 +131,13 @@ def test_a_carried_over_unet_says_what_its_source_says(reader: Any, tokenizer: A
         one = source(noisy, times, words_15.context, return_dict=False)[0]
         other = target(noisy, times, words_xl.context, added_cond_kwargs=added, return_dict=False)[0]
     assert float((one - other).abs().mean()) < 0.1 * float(one.abs().mean())
+
+
+def test_a_carried_lora_has_the_other_texts_width() -> None:
+    layers = {
+        "unet.a.attn2.to_k.lora_A.weight": torch.randn(4, 64),
+        "unet.a.attn1.to_k.lora_A.weight": torch.randn(4, 96),
+        "unet.a.attn2.to_k.lora_B.weight": torch.randn(96, 4),
+    }
+    carried = carry_lora(layers, torch.randn(64, 128))
+    assert [tuple(tensor.shape) for tensor in carried.values()] == [(4, 128), (4, 96), (96, 4)]
