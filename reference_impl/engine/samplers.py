@@ -167,56 +167,68 @@ HEUN: Mapping[str, Any] = {"solver_type": "heun"}
 
 _dpm2_ancestral = partial(ksamplers.dpm2, ancestral=True)
 
-_DPM2 = "diffusers' class does the same, and takes half a second before its first step"
-_2S = "diffusers' single step solver is not ancestral, so another method"
-_SDE = "diffusers' class draws its noise from a source that no seed reaches"
-_LMS = "diffusers' class needs SciPy and begins wrongly in the middle; k-diffusion's equations"
+_DPM2 = "own: diffusers' class takes half a second before its first step"
+_2S = "own: diffusers' single step solver is not ancestral, so another method"
+_SDE = "own: diffusers' class draws its noise from a source that no seed reaches"
+_LMS = "own: diffusers' class needs SciPy, and begins wrongly in the middle (img2img)"
 
 SAMPLERS: Mapping[str, Sampler] = {
     name: Sampler(course=course, why=why)
     for name, course, why in (
-        ("Euler a", _by_scheduler(EulerAncestralDiscreteScheduler), "the same equations, seeded"),
-        ("Euler", _by_scheduler(EulerDiscreteScheduler), "the same equations"),
+        (
+            "Euler a",
+            _by_scheduler(EulerAncestralDiscreteScheduler),
+            "EulerAncestralDiscreteScheduler, the same equations, seeded",
+        ),
+        ("Euler", _by_scheduler(EulerDiscreteScheduler), "EulerDiscreteScheduler, the same equations"),
         ("LMS", _by_method(ksamplers.lms), _LMS),
         ("LMS Karras", _by_method(ksamplers.lms, spread_by_karras=True), _LMS),
-        ("Heun", _by_scheduler(HeunDiscreteScheduler, order=2), "the same equations; two calls a step but the last"),
+        ("Heun", _by_scheduler(HeunDiscreteScheduler, order=2), "HeunDiscreteScheduler, the same equations"),
         ("DPM2", _by_method(ksamplers.dpm2, coarse_end=True), _DPM2),
         ("DPM2 Karras", _by_method(ksamplers.dpm2, spread_by_karras=True, coarse_end=True), _DPM2),
         ("DPM2 a", _by_method(_dpm2_ancestral, coarse_end=True), _DPM2),
         ("DPM2 a Karras", _by_method(_dpm2_ancestral, spread_by_karras=True, coarse_end=True), _DPM2),
         ("DPM++ 2S a", _by_method(ksamplers.dpmpp_2s_ancestral), _2S),
         ("DPM++ 2S a Karras", _by_method(ksamplers.dpmpp_2s_ancestral, spread_by_karras=True), _2S),
-        ("DPM++ 2M", _multistep(), "multistep of order 2"),
+        ("DPM++ 2M", _multistep(), "DPMSolverMultistepScheduler of order 2"),
         ("DPM++ 2M Karras", _multistep(**KARRAS), "2M on Karras' sigmas"),
         ("DPM++ SDE", _by_method(ksamplers.dpmpp_sde), _SDE),
         ("DPM++ SDE Karras", _by_method(ksamplers.dpmpp_sde, spread_by_karras=True), _SDE),
-        ("DPM++ 2M SDE", _multistep(sde=True), "2M of the SDE, midpoint, seeded"),
+        ("DPM++ 2M SDE", _multistep(sde=True), "DPMSolverMultistepScheduler for the SDE, midpoint, seeded"),
         ("DPM++ 2M SDE Karras", _multistep(sde=True, **KARRAS), "2M SDE on Karras' sigmas"),
         ("DPM++ 2M SDE Exponential", _multistep(sde=True, **EXPONENTIAL), "2M SDE, sigmas equal in the logarithm"),
-        ("DPM++ 2M SDE Heun", _multistep(sde=True, **HEUN), "2M SDE with Heun's correction"),
+        ("DPM++ 2M SDE Heun", _multistep(sde=True, **HEUN), "2M SDE with the correction that is called Heun's"),
         ("DPM++ 2M SDE Heun Karras", _multistep(sde=True, **HEUN, **KARRAS), "the same on Karras' sigmas"),
         (
             "DPM++ 2M SDE Heun Exponential",
             _multistep(sde=True, **HEUN, **EXPONENTIAL),
             "the same, sigmas equal in the logarithm",
         ),
-        ("DPM++ 3M SDE", _multistep(order=3, sde=True), "multistep of order 3 of the SDE"),
+        ("DPM++ 3M SDE", _multistep(order=3, sde=True), "DPMSolverMultistepScheduler of order 3 for the SDE"),
         ("DPM++ 3M SDE Karras", _multistep(order=3, sde=True, **KARRAS), "3M SDE on Karras' sigmas"),
         (
             "DPM++ 3M SDE Exponential",
             _multistep(order=3, sde=True, **EXPONENTIAL),
             "3M SDE, sigmas equal in the logarithm",
         ),
-        ("DPM fast", _by_method(ksamplers.dpm_fast), "diffusers' single step solver takes other orders"),
-        ("DPM adaptive", _adaptive, "in no class of diffusers; bounded, because progress must have an end"),
-        ("Restart", _by_method(ksamplers.restart, spread_by_karras=True), "in no class of diffusers; A1111's plan"),
-        ("DDIM", _by_timesteps(DDIMScheduler, clip_sample=False), "the same equations, A1111's timesteps"),
+        ("DPM fast", _by_method(ksamplers.dpm_fast), "own: diffusers' single step solver takes other orders"),
+        ("DPM adaptive", _adaptive, "own: in no class of diffusers; bounded, since progress must end"),
+        (
+            "Restart",
+            _by_method(ksamplers.restart, spread_by_karras=True),
+            "own: in no class of diffusers; Heun by A1111's plan",
+        ),
+        (
+            "DDIM",
+            _by_timesteps(DDIMScheduler, clip_sample=False),
+            "DDIMScheduler, the same equations, A1111's timesteps",
+        ),
         (
             "PLMS",
             _by_timesteps(PNDMScheduler, skip_prk_steps=True),
-            "PNDM without its Runge-Kutta start; a call more",
+            "PNDMScheduler without its Runge-Kutta start",
         ),
-        ("UniPC", _by_scheduler(UniPCMultistepScheduler, unit=True), "the same equations"),
+        ("UniPC", _by_scheduler(UniPCMultistepScheduler, unit=True), "UniPCMultistepScheduler, the same equations"),
     )
 }
 """v2's 30 names; v3's 20 are among them (C23)."""
