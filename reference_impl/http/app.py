@@ -88,7 +88,7 @@ def make_app(
             Route("/health", _health),
             Route("/ready", partial(_ready, service)),
         ],
-        exception_handlers={HTTPException: _no_route},
+        exception_handlers={HTTPException: _no_route, Exception: _fault},
         lifespan=partial(_lifespan, service),
     )
     app.router.redirect_slashes = False  # a path that no page names is not there, however near it is to one
@@ -108,9 +108,9 @@ def _endpoint(parts: Parts, operation: Operation) -> Endpoint:
         except Exception as error:
             if not isinstance(error, REFUSALS):
                 _log.exception("operation.failed", extra={"operation_id": operation.operation_id})
-            return (
-                v2_error(error) if operation.version == "v2" else v3_error(error, creating=operation.body is not None)
-            )
+            if operation.version == "v2":
+                return v2_error(error)
+            return v3_error(error, creating=operation.body is not None)
 
     return answer
 
@@ -127,6 +127,11 @@ async def _lifespan(service: Service, app: Starlette) -> AsyncIterator[None]:
 async def _no_route(request: Request, error: Exception) -> Response:
     """For paths that no page names and for methods that no operation has; the error table knows only 404 for either."""
     return no_route(f"there is no {request.method} {request.url.path}; openapi/openapi.yaml lists what there is")
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    """For what goes wrong outside the operations; the server's log says what it was."""
+    return v3_error(error)
 
 
 async def _health(request: Request) -> Response:

@@ -56,10 +56,8 @@ def v3_error(error: Exception, *, creating: bool = False) -> Response:
         error: one of `REFUSALS`, or anything else for a fault of the server.
         creating: the call was to make a task.
     """
-    wire = _wire(error, creating=creating)
-    return _v3(
-        wire, _message(error), {"field": error.field} if isinstance(error, Refused) and error.field else {}, error
-    )
+    metadata = {"field": error.field} if isinstance(error, Refused) and error.field else {}
+    return _v3(_wire(error, creating=creating), _message(error), metadata, error)
 
 
 def v2_error(error: Exception) -> Response:

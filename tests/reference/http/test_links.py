@@ -105,3 +105,14 @@ def test_the_key_stands_in_no_link(make_front: MakeFront) -> None:
     """V3-AUTH-007."""
     front = make_front(api_keys=("an-account",))
     assert "an-account" not in link_of(front)
+
+
+def test_a_fault_beside_the_operations_is_an_answer_too(lenient: Front) -> None:
+    async def broken(*args: object) -> None:
+        raise RuntimeError("the disk is gone")
+
+    url = link_of(lenient)
+    lenient.house.service.picture = broken  # type: ignore[assignment,method-assign]
+    answer = lenient.download(url)
+    assert (answer.status_code, answer.json()["code"]) == (500, 500)
+    assert "disk" not in answer.text
