@@ -8,7 +8,7 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import CDPSession, expect
 
 from mockserver.core.fleet import FleetSettings
 from mockserver.running import ServerThread
@@ -18,9 +18,10 @@ from tests.mockserver.inspector.visiting import WAIT_MS, Client, Visiting, servi
 pytestmark = pytest.mark.browser
 
 MANY = 5_000
-SHORT_MS, LONGEST_MS = 400, 2_000
-"""Nine of ten tasks of the page's own script that are long at all are this short, and none is longer than that. An
-idle machine needs a tenth; one that is busy with other tests must not fail for it."""
+SCREENS = 30
+MOST_CPU_S = 0.15
+"""Of the page's thread for a whole new screen of lanes; an idle machine needs a tenth. Time of the processor, not of the
+wall: a machine that is busy with other tests must not fail for it."""
 
 
 def submit_many(client: Client, count: int) -> None:
@@ -37,6 +38,12 @@ def submit_many(client: Client, count: int) -> None:
     connection.close()
 
 
+def busy_s(told: CDPSession) -> float:
+    """Seconds of the processor that the page's own thread has used for its tasks."""
+    metrics = told.send("Performance.getMetrics")["metrics"]
+    return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
+
+
 def test_thousands_of_tasks_do_not_freeze_it(visit: Visiting) -> None:
     """5,000 tasks: only the rows in view exist, scrolling and filtering stay quick, new ones still arrive."""
     with serving(fleet=FleetSettings(workers=10_000)) as server:
@@ -44,23 +51,24 @@ def test_thousands_of_tasks_do_not_freeze_it(visit: Visiting) -> None:
         submit_many(client, MANY)
         client.advance("10s")
         page = visit(server.url)
-        page.tab.add_init_script(
-            "window.slow = []; new PerformanceObserver((list) => list.getEntries().forEach((one) => "
-            "window.slow.push(Math.round(one.duration)))).observe({ type: 'longtask', buffered: true });"
-        )
+        told = page.tab.context.new_cdp_session(page.tab)
+        told.send("Performance.enable", {"timeDomain": "threadTicks"})
         page.open(client.world)
         page.see("#lanes .row", f"picture number {MANY - 1}")
         assert page.tab.locator("#lanes .row").count() < 60
         expect(page.tab.locator("#tab-tasks .count")).to_have_text("5,000")
+        before_s = busy_s(told)
         page.tab.evaluate(
-            """async () => {
+            """async (screens) => {
                 const box = document.getElementById('lanes');
-                for (let step = 1; step <= 30; step += 1) {
-                    box.scrollTop = (box.scrollHeight - box.clientHeight) * step / 30;
+                for (let step = 1; step <= screens; step += 1) {
+                    box.scrollTop = (box.scrollHeight - box.clientHeight) * step / screens;
                     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
                 }
-            }"""
+            }""",
+            SCREENS,
         )
+        took_s = (busy_s(told) - before_s) / SCREENS
         page.see("#lanes .row", "picture number 0")
         assert page.tab.locator("#lanes .row").count() < 60
         page.tab.fill("#task-filter", "number 4321")
@@ -72,9 +80,7 @@ def test_thousands_of_tasks_do_not_freeze_it(visit: Visiting) -> None:
         page.see("#lanes .row", "the newest of all")
         page.lane("the newest of all")
 
-        slow = sorted([0, *page.tab.evaluate("window.slow")])
-        assert slow[len(slow) * 9 // 10] < SHORT_MS, slow
-        assert slow[-1] < LONGEST_MS, slow
+        assert took_s < MOST_CPU_S
 
 
 def test_what_is_in_view_stays_in_view_when_tasks_arrive(client: Client, visit: Visiting) -> None:

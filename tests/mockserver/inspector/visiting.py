@@ -80,7 +80,7 @@ class Client:
 
     def __post_init__(self) -> None:
         headers = {"authorization": f"Bearer {self.key}", "user-agent": "a-client", "connection": "close"}
-        self.http = httpx.Client(base_url=self.url, headers=headers, trust_env=False)
+        self.http = httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=60.0)
 
     def submit(self, prompt: str = "a cute dog", extra: Mapping[str, Any] | None = None, **request: Any) -> str:
         """Submits a task that must be accepted."""
