@@ -20,8 +20,8 @@ pytestmark = pytest.mark.browser
 MANY = 5_000
 SCREENS = 30
 MOST_CPU_S = 0.15
-"""Of the page's thread for a whole new screen of lanes; an idle machine needs a tenth. Time of the processor, not of the
-wall: a machine that is busy with other tests must not fail for it."""
+"""Of the page's thread for a whole new screen of lanes; an idle machine needs a tenth. Time of the processor, not of
+the wall: a machine that is busy with other tests must not fail for it."""
 
 
 def submit_many(client: Client, count: int) -> None:
