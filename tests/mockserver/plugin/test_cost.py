@@ -18,7 +18,7 @@ PROGRAM = """
 import sys
 from time import process_time
 import pytest
-code = pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:terminal", *sys.argv[1:]])
+code = pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", *sys.argv[1:]])
 print(code.value, process_time())
 """
 ALONE = (
