@@ -31,7 +31,7 @@ STRENGTHS: Final = (0.2, 0.4, 0.6, 0.8, 1.0)
 def load(folder: Path, device: str = "cpu") -> Any:
     """A text-to-image pipeline of either family, in full precision, silent, with a sampler for few steps."""
     kind = StableDiffusionXLPipeline if (folder / "text_encoder_2").is_dir() else StableDiffusionPipeline
-    pipeline = kind.from_pretrained(str(folder), torch_dtype=torch.float32, local_files_only=True)
+    pipeline = kind.from_pretrained(str(folder), local_files_only=True)
     pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config, use_karras_sigmas=True)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.to(device)
