@@ -93,7 +93,7 @@ TARGET ?= http://127.0.0.1:$(PORT)
 conformance: $(SETUP) ## judge the server at TARGET (NOVITA_API_KEY=KEY make conformance TARGET=URL ARGS='--strict')
 	$(BIN)/novita-conformance run $(TARGET) $(ARGS)
 
-mutants: $(SETUP) ## run every mutant against the suite and write the kill matrix (ten minutes)
+mutants: $(SETUP) ## run every mutant against the suite and write the kill matrix (half an hour on two busy cores)
 	$(BIN)/python -m conformance.mutants.matrix --write $(ARGS)
 
 bench: $(SETUP) ## compare speed with the limit and other mock servers (wrk; npm for the others); ARGS=--write keeps the table
