@@ -414,6 +414,9 @@ class Things:
         self.paths = {
             "/tasks/{task_id}/end": waiting,
             "/tasks/{task_id}": task_id,
+            "/worlds/of/{task_id}": task_id,
+            "/requests/{number}": "1",
+            "/inspector/{file}": "main.js",
             "/webhooks/deliveries/{id}": delivery["id"],
             "/faults/{id}": str(send("POST", "/__mock/faults", rule).json()["armed"][0]["id"]),
             "/inbox/{world_id}": send("GET", "/__mock/worlds/current").json()["id"],
@@ -423,7 +426,7 @@ class Things:
         """A path of the table with the thing in it that it names."""
         for known, value in self.paths.items():
             if path.startswith(known):
-                return "/__mock" + re.sub(r"\{.*?\}", value, path)
+                return "/__mock" + re.sub(r"\{.*?\}", value, path.replace("{index}", "0"))
         assert "{" not in path, "a path that names something new: make one"
         return f"/__mock{path}"
 

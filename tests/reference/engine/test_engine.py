@@ -260,6 +260,7 @@ def test_a_damaged_checkpoint_fails_the_job_with_its_name(
     assert caught.value.code == "MODEL_BROKEN"
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # what is saved is another test's scheduler
 def test_a_folder_of_half_precision_files_is_read(
     checkpoint: Callable[[str], Loaded], engine: LocalEngine, tmp_path: Path
 ) -> None:
