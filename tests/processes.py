@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,15 +14,24 @@ START_TIMEOUT_S = 60.0
 
 
 def start(
-    *flags: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    *flags: str,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    program: Sequence[str] = ("mockserver",),
 ) -> tuple[subprocess.Popen[str], str]:
-    """A mock on a free port, once it says `Ready.`, and its address; whoever calls ends it.
+    """A server of ours on a free port, once it says `Ready.`, and its address; whoever calls ends it.
+
+    Args:
+        flags: of the program, besides the port.
+        env: what its environment has besides ours.
+        cwd: the folder that it works in.
+        program: the package that is run, and its command if it needs one.
 
     Raises:
         RuntimeError: it ended, or said nothing in time; with what it printed.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "mockserver", "--port", "0", *flags],
+        [sys.executable, "-m", *program, "--port", "0", *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -38,7 +47,7 @@ def start(
     if not line.startswith("Ready. "):
         process.kill()
         _, error = process.communicate()
-        raise RuntimeError(f"the mock did not start: {line!r} {error!r}")
+        raise RuntimeError(f"{program[0]} did not start: {line!r} {error!r}")
     return process, line.removeprefix("Ready. ").strip()
 
 

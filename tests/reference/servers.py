@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,9 @@ from typing import Any, TypeVar
 
 import httpx
 
-START_TIMEOUT_S = 30.0
+from tests import processes
+
+END_TIMEOUT_S = 30.0
 LOOK_EVERY_S = 0.02
 
 T = TypeVar("T")
@@ -59,7 +60,7 @@ class Server:
     def stop(self) -> str:
         """As an operator does it; what it wrote to its log."""
         self.process.terminate()
-        _, errors = self.process.communicate(timeout=START_TIMEOUT_S)
+        _, errors = self.process.communicate(timeout=END_TIMEOUT_S)
         self.client.close()
         return errors
 
@@ -86,19 +87,16 @@ def start(models: Path, data: Path, *flags: str, engine: str = "painter") -> Ser
     Raises:
         RuntimeError: it ended, or said nothing in time; with what it printed.
     """
-    command = [sys.executable, "-m", "reference_impl", "serve", "--port", "0", "--models", str(models)]
-    command += ["--data", str(data), "--engine", f"tests.reference.fakes:{engine}", *flags]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    too_late = threading.Timer(START_TIMEOUT_S, process.kill)
-    too_late.start()
-    line = process.stdout.readline()
-    too_late.cancel()
-    if not line.startswith("Ready. "):
-        process.kill()
-        _, errors = process.communicate()
-        raise RuntimeError(f"the server did not start: {line!r} {errors}")
-    url = line.removeprefix("Ready. ").strip()
+    process, url = processes.start(
+        "--models",
+        str(models),
+        "--data",
+        str(data),
+        "--engine",
+        f"tests.reference.fakes:{engine}",
+        *flags,
+        program=("reference_impl", "serve"),
+    )
     client = httpx.Client(base_url=url, headers={"Authorization": "Bearer an-account"}, timeout=20.0)
     return Server(process=process, url=url, client=client)
 
