@@ -161,6 +161,7 @@ def _worked_s() -> float:
 @click.option("--lanes", default=2, show_default=True, type=click.IntRange(1, 64), help="Servers side by side.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Where to write the rulings.")
 @click.option("--write", is_flag=True, help=f"Write {PAGE} and the numbers in {README}.")
+@click.option("--page", "page", type=click.Path(path_type=Path), help="Where to write the page, and that alone.")
 def main(
     command: str,
     control: str,
@@ -170,6 +171,7 @@ def main(
     lanes: int,
     json_path: Path | None,
     write: bool,
+    page: Path | None,
 ) -> None:
     """Run every mutant against the suite and say which survived."""
     catalogue = load_mutants()
@@ -187,6 +189,8 @@ def main(
     summary = Summary.of(bench(control), catalogue, passes, command, all_sites())
     if json_path:
         json_path.write_text(json.dumps(record(summary, catalogue), indent=1, ensure_ascii=False) + "\n")
+    if page:
+        page.write_text(markdown(summary, catalogue), encoding="utf-8")
     if write:
         PAGE.write_text(markdown(summary, catalogue), encoding="utf-8")
         README.write_text(in_readme(README.read_text(encoding="utf-8"), summary), encoding="utf-8")
