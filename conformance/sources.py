@@ -25,12 +25,18 @@ def drawn(
     *,
     colour: tuple[int, int, int] = (200, 40, 40),
     progressive: bool = False,
+    corner: bool = False,
 ) -> str:
-    """A picture with a border and a middle of the opposite colour, in some Pillow mode."""
+    """A picture with a border and a middle of the opposite colour, in some Pillow mode.
+
+    With `corner` the middle is a smaller one at the top left: other outlines, not only other colours.
+    """
     from PIL import Image, ImageDraw
 
     image = Image.new("RGB", (width, height), colour)
     box = (width // 4, height // 4, width * 3 // 4, height * 3 // 4)
+    if corner:
+        box = (width // 12, height // 12, width // 2, height * 5 // 12)
     ImageDraw.Draw(image).rectangle(box, fill=tuple(255 - level for level in colour))
     held = io.BytesIO()
     options = {"progressive": True} if progressive else {}

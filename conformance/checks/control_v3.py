@@ -124,7 +124,9 @@ async def what_is_no_picture_is_refused(t: Trial) -> None:
 
 @area.check("V3-CONTROL-010", needs=(*PLAIN, "V3-IMG2IMG-002", "V3-CONTROL-001", "V3-CONTROL-011"))
 async def another_control_picture_or_picture_prompt_gives_another_picture(t: Trial) -> None:
-    one, two = drawn(96, 96), drawn(96, 96, colour=(20, 90, 200))  # of one size: only what they show differs
+    # Of one size: only what they show differs, colours for the picture prompt and outlines for the control model. A
+    # detector of edges sees the same in one drawing in two colours.
+    one, two = drawn(96, 96), drawn(96, 96, colour=(20, 90, 200), corner=True)
     body = changed(changed(await both(t, seed=SEED), _PICTURES[0], one), _PICTURES[1], one)
     bodies = [body, *(changed(body, path, two) for path in _PICTURES)]
     [first], *others = await t.all(t.pictures(IMG2IMG, each) for each in bodies)
