@@ -18,6 +18,11 @@ HERE = Path(__file__).parent
 HEAD = "<!-- Written by docs/make_reference.py; do not edit. -->\n\n"
 
 
+def escaped(text: str) -> str:
+    """Text in which `x<N>` is no tag."""
+    return text.replace("<", "\\<")
+
+
 def settings_page() -> str:
     """Every flag of `novita-mock serve` with its variable and default."""
     lines = [
@@ -37,7 +42,7 @@ def settings_page() -> str:
             if option.name == "seed":
                 default = "drawn; `GET /__mock/version` tells it"
             choices = f" One of {', '.join(option.type.choices)}." if isinstance(option.type, click.Choice) else ""
-            lines.append(f"| {flags} | `{option.envvar}` | {default} | {option.help or ''}{choices} |")
+            lines.append(f"| {flags} | `{option.envvar}` | {default} | {escaped(option.help or '')}{choices} |")
     return HEAD + "\n".join(lines) + "\n"
 
 
@@ -59,7 +64,7 @@ def control_page() -> str:
         if resource.binary:
             names.append("the file")
         lines.append(
-            f"| `{resource.method} {resource.path}` | {resource.key} | {resource.summary} | {', '.join(names)} |"
+            f"| `{resource.method} {resource.path}` | {resource.key} | {escaped(resource.summary)} | {', '.join(names)} |"
         )
     return HEAD + "\n".join(lines) + "\n"
 

@@ -69,7 +69,14 @@ def _minimums(ctx: click.Context, param: click.Parameter, values: Sequence[str])
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("sources", nargs=-1, required=True, metavar="URL_OR_FILE...")
-@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="For people, for programs, or a page.",
+)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File in place of the terminal.")
 @click.option(
     "--versions",

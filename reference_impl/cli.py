@@ -93,7 +93,13 @@ def main() -> None:
 @main.command(context_settings={"auto_envvar_prefix": "NOVITA_REFERENCE", "show_default": True})
 @click.option("--port", default=4290, help="Where to listen; 0 picks a free port.")
 @click.option("--host", default="127.0.0.1", help="Address to listen at; 0.0.0.0 is all of the machine's.")
-@click.option("--models", type=click.Path(path_type=Path), default=SHIPPED, show_default="the shipped ones")
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path),
+    default=SHIPPED,
+    show_default="the shipped ones",
+    help="Folder of checkpoints, LoRAs and so on.",
+)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -104,7 +110,12 @@ def main() -> None:
 @click.option("--api-key", "api_keys", multiple=True, help="An account's key; repeatable. None: any key is an account.")
 @click.option("--strict", is_flag=True, help="Accept only what the documentation says.")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas: one worker each.")
-@click.option("--dtype", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), default="auto")
+@click.option(
+    "--dtype",
+    type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
+    default="auto",
+    help="Numbers of the models; auto: float32 on a CPU, float16 on CUDA.",
+)
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
