@@ -78,7 +78,7 @@ def _client(bucket: Bucket) -> Any:
 
 
 def _keys(client: Any, bucket: str, path: str) -> list[str]:
-    """All keys in which the path is a directory, whatever stands before it."""
+    """All keys below a path."""
     listed = client.list_objects_v2(Bucket=bucket, Prefix=f"{path}/")
     return [str(one["Key"]) for one in listed.get("Contents", [])]
 

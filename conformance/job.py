@@ -69,14 +69,12 @@ def perform(
     job: Job,
     listeners: Iterable[Listener] = (),
     transport: httpx.AsyncBaseTransport | None = None,
-    details: bool = True,
 ) -> Report:
     """Runs it to its end, whichever that is.
 
     Args:
         listeners: hear all events as they come, secrets included.
         transport: in place of the network.
-        details: whether the report holds exchanges.
 
     Raises:
         NoClock: the user named a clock that is not there; nothing was decided, and there is nothing to report.
@@ -109,7 +107,7 @@ def perform(
         stopped = f"{type(error).__name__}: {error} ({place.name} in {place.filename.rpartition('/')[2]})"
         ending = Ending.CRASHED
     tell(RunFinished(spent=spent or spent_in(events), took_s=timing.now() - started_s, stopped=stopped, ending=ending))
-    return report_of(events, rows, document, redactor_for(job.target), details=details)
+    return report_of(events, rows, document, redactor_for(job.target))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

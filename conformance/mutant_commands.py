@@ -34,4 +34,8 @@ def mutant(name: str | None, upstream: str | None, host: str, port: int, list_th
     from openapi.document import load
 
     click.echo(f"Ready. http://{host}:{port} is {upstream}, but: {chosen.text} ({chosen.breaks or 'nothing broken'})")
+    if chosen.needs_bucket:
+        click.echo(
+            f"It shows in a bucket alone: {upstream} must put pictures into one, and --s3-* tell the suite of it."
+        )
     serve(chosen, upstream, load(), host, port)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
 
+    from openapi.validators import Validator
     from openapi.vocabulary import JsonObject
 
 LIKE_400 = (401, 415, 422)
@@ -67,6 +68,7 @@ class Oracle:
         self._rows = tuple(rows)
         self._held_places = places
         self._validators: dict[tuple[str, int, Reading], dict[str, Draft202012Validator]] = {}
+        self._fast: dict[tuple[str, int], Validator] = {}
         self._seen: dict[tuple[str, int, bytes], tuple[_Wrong, ...]] = {}
 
     def judged(self, exchange: Exchange) -> list[Finding]:
@@ -126,7 +128,11 @@ class Oracle:
         error = status != 200 or (isinstance(body, dict) and bool(body.get("code")))
         if status not in operation.statuses or not (error or operation.operation_id == MODELS):
             return False
-        return self._document.response_validator(operation.operation_id, status).is_valid(body)
+        key = (operation.operation_id, status)
+        fast = self._fast.get(key)
+        if fast is None:
+            fast = self._fast[key] = self._document.response_validator(*key)
+        return fast.is_valid(body)
 
     def _errors(self, operation: Operation, status: int, body: Any, reading: Reading) -> list[_Wrong]:
         branches = self._branches(operation, status, reading)

@@ -101,7 +101,7 @@ async def an_empty_storage_changes_nothing(t: Trial) -> None:
 
 @area.check("V3-STORAGE-004")
 async def pictures_are_put_into_the_bucket(t: Trial) -> None:
-    for stored in await t.all((_directly(t), _in_a_directory(t))):
+    for stored in (*await _directly(t), *await _in_a_directory(t)):
         asked = int(stored.task.body["request"]["image_num"])
         drawn = [file for file in stored.files if _is_a_picture(file)]
         if len(drawn) != asked:
@@ -111,15 +111,15 @@ async def pictures_are_put_into_the_bucket(t: Trial) -> None:
 
 @area.check("V3-STORAGE-005")
 async def files_lie_straight_in_the_path(t: Trial) -> None:
-    stored = await _directly(t)
-    for key in _keys(stored):
-        if "/" in key:
-            t.fail(f"files straight in {stored.path}", f"{stored.path}/{key}", stored.task)
+    for stored in await _directly(t):
+        for key in _keys(stored):
+            if "/" in key:
+                t.fail(f"files straight in {stored.path}", f"{stored.path}/{key}", stored.task)
 
 
 @area.check("V3-STORAGE-006")
 async def files_lie_in_a_directory_below_the_path(t: Trial) -> None:
-    for stored in await t.all((_in_a_directory(t), _not_directly(t))):
+    for stored in (*await _in_a_directory(t), *await _not_directly(t)):
         for key in _keys(stored):
             if "/" not in key.strip("/"):
                 t.fail(f"files in a directory below {stored.path}", f"{stored.path}/{key}", stored.task)
@@ -127,7 +127,7 @@ async def files_lie_in_a_directory_below_the_path(t: Trial) -> None:
 
 @area.check("V3-STORAGE-007")
 async def the_result_names_each_picture(t: Trial) -> None:
-    for stored in await t.all((_directly(t), _in_a_directory(t))):
+    for stored in (*await _directly(t), *await _in_a_directory(t)):
         images = stored.task.result.at("images")
         entries = images if isinstance(images, list) else []
         named = [unquote(str(entry.get("image_url"))) for entry in entries if isinstance(entry, dict)]
@@ -150,36 +150,40 @@ async def a_path_that_leads_out_is_refused(t: Trial) -> None:
 # Tasks that the checks share ------------------------------------------------------------------------------------------
 
 
-async def _directly(t: Trial) -> Stored:
-    return await _stored(t, "directly", image_num=2, save_to_path_directly=True)
+async def _directly(t: Trial) -> list[Stored]:
+    return await _by_each(t, "directly", image_num=2, save_to_path_directly=True)
 
 
-async def _in_a_directory(t: Trial) -> Stored:
-    return await _stored(t, "in a directory", image_num=1)
+async def _in_a_directory(t: Trial) -> list[Stored]:
+    return await _by_each(t, "in a directory", image_num=1)
 
 
-async def _not_directly(t: Trial) -> Stored:
-    return await _stored(t, "not directly", image_num=1, save_to_path_directly=False)
+async def _not_directly(t: Trial) -> list[Stored]:
+    return await _by_each(t, "not directly", image_num=1, save_to_path_directly=False)
 
 
-async def _stored(t: Trial, name: str, *, image_num: int, **how: bool) -> Stored:
+async def _by_each(t: Trial, name: str, *, image_num: int, **how: bool) -> list[Stored]:
+    """A task of each submit that the target has."""
     bucket = t.target.bucket
     if bucket is None:
         t.not_measured("needs a bucket that the target writes to and the suite reads (--s3-endpoint, --s3-bucket)")
 
-    async def make() -> Stored:
+    async def stored(operation_id: str) -> Stored:
         path = buckets.new_path()
         await buckets.files_below(bucket, path, 0)  # whether it can be read, before anything is ordered
-        storage = {"aws_s3": {**_aws(bucket), "path": path, **how}}
-        body = await t.txt2img({"custom_storage": storage}, image_num=image_num)
-        task = await t.submitted(TXT2IMG, body, blame="V3-STORAGE-001")
+        body = await _body(t, operation_id, {"aws_s3": {**_aws(bucket), "path": path, **how}})
+        body["request"]["image_num"] = image_num
+        task = await t.submitted(operation_id, body, blame="V3-STORAGE-001")
         try:
             await t.session.finish(task)
         except Broken as broken:
             raise Broken("V3-STORAGE-004", "a task that puts its pictures", broken.actual, task.numbers) from None
         return Stored(task=task, path=path, files=await buckets.files_below(bucket, path, image_num))
 
-    return await t.once(f"storage: {name}", make)
+    async def once(operation_id: str) -> Stored:
+        return await t.once(f"storage: {name}, {operation_id}", lambda: stored(operation_id))
+
+    return await t.all(once(operation_id) for operation_id, _ in await t.submits())
 
 
 def _aws(bucket: Bucket | None) -> Body:

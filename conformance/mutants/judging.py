@@ -13,7 +13,7 @@ from conformance.errors import Unreachable
 from conformance.mutants.serving import in_process
 from conformance.registry import Phase
 from conformance.runner import Plan, run
-from conformance.target import Target
+from conformance.target import Bucket, Target
 from conformance.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Bench:
 
     Attributes:
         control: prefix of the upstream's control interface; "" for none.
+        bucket: that the upstream writes to; None when it has none.
         again: whether a red check is tried once more, as in a usual run.
     """
 
@@ -70,6 +71,7 @@ class Bench:
     rows: Requirements
     registry: Registry
     control: str = "/__mock"
+    bucket: Bucket | None = None
     again: bool = True
 
 
@@ -96,6 +98,7 @@ async def outcomes(
         second_key=f"{key}-second",
         control=bench.control,
         strict=mutant.strict or strict,
+        bucket=bench.bucket if mutant.needs_bucket else None,  # else nothing differs there, and it takes its time
     )
     plan = Plan(requirements=chosen, limits=Limits(max_time_s=LONGEST_S), again=bench.again)
     async with in_process(mutant, upstream, bench.document, origin) as transport, asyncio.timeout(LONGEST_S * 1.2):

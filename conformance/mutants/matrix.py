@@ -34,13 +34,14 @@ from conformance.mutants.judging import (
 )
 from conformance.mutants.sites import all_sites
 from conformance.mutants.table import Pass, Summary, in_readme, markdown, record
-from conformance.mutants.upstreams import DEFAULT, NoUpstream, upstream
+from conformance.mutants.upstreams import S3, STORING, NoUpstream, storing
 from conformance.mutants.values import FAITHFUL, Mutant
 
 RENEWED_AFTER = {"own": 150, "area": 60, "all": 40}
 """Mutants that one server sees, by scope; then a fresh one takes over, for worlds and pictures pile up."""
 SCOPES = {"own": own_ids, "area": quick_ids, "all": relevant_ids}
 """Which requirements are judged of each mutant."""
+COMMAND_HELP = f"Command that starts a correct server; {S3} in it becomes the address of an S3 server with any key."
 PAGE, README = Path("docs/conformance/mutants.md"), Path("README.md")
 
 
@@ -80,25 +81,28 @@ def _lot(lot: Lot) -> list[Ruling]:
     """In a process of its own: tries mutants one after the other."""
     catalogue, held = load_mutants(), bench(lot.control)
     gc.freeze()  # no looking for garbage in the document and the catalogue, which stay
-    with upstream(lot.command) as url:
-        return asyncio.run(_try_all(held, [catalogue[name] for name in lot.names], url, lot.scope))
+    with storing(lot.command) as (url, bucket):
+        mutants = [catalogue[name] for name in lot.names]
+        return asyncio.run(_try_all(replace(held, bucket=bucket), mutants, url, lot.scope))
 
 
 async def _try_all(held: Bench, mutants: Sequence[Mutant], url: str, scope: str) -> list[Ruling]:
     found: list[Ruling] = []
-    sound: dict[bool, Mapping[str, int]] = {}
+    sound: dict[tuple[bool, bool], Mapping[str, int]] = {}
     known = [mutant for mutant in mutants if mutant.breaks in held.registry]
     needed = {one for mutant in known for one in SCOPES[scope](held, mutant)}
     for mutant in mutants:
         if mutant.breaks not in held.registry:
             found.append(Ruling(mutant=mutant.name, breaks=mutant.breaks, verdict="no check"))
         else:
-            if mutant.strict not in sound:
-                faultless = await outcomes(held, FAITHFUL, url, needed, strict=mutant.strict)
-                sound[mutant.strict] = {name: grade(outcome) for name, outcome in faultless.items()}
-            one = await ruling(held, mutant, url, sound[mutant.strict], SCOPES[scope](held, mutant))
+            judge = mutant.strict, mutant.needs_bucket
+            if judge not in sound:
+                faultless = replace(FAITHFUL, needs_bucket=mutant.needs_bucket)
+                as_it_is = await outcomes(held, faultless, url, needed, strict=mutant.strict)
+                sound[judge] = {name: grade(outcome) for name, outcome in as_it_is.items()}
+            one = await ruling(held, mutant, url, sound[judge], SCOPES[scope](held, mutant))
             if not one.killed and looks_at_others(held, mutant):
-                again = await ruling(held, mutant, url, sound[mutant.strict], relevant_ids(held, mutant))
+                again = await ruling(held, mutant, url, sound[judge], relevant_ids(held, mutant))
                 one = replace(again, others=one.others)  # of what else is red nothing was asked
             found.append(one)
         _say(found[-1])
@@ -146,7 +150,7 @@ def _worked_s() -> float:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--upstream", "command", default=DEFAULT, show_default=True, help="Command that starts a correct server.")
+@click.option("--upstream", "command", default=STORING, show_default=True, help=COMMAND_HELP)
 @click.option("--control", default="/__mock", show_default=True, help="Its control interface; empty for none.")
 @click.option(
     "--only", multiple=True, metavar="NAME", help="This mutant, or those of a requirement or area; repeatable."
@@ -175,9 +179,10 @@ def main(
 ) -> None:
     """Run every mutant against the suite and say which survived."""
     catalogue = load_mutants()
-    names = [name for name, mutant in catalogue.items() if not only or _is_meant(mutant, only)]
-    if not names:
+    meant = [name for name, mutant in catalogue.items() if not only or _is_meant(mutant, only)]
+    if not meant:
         raise click.UsageError("no such mutant")
+    names = seen_behind(command, meant, catalogue)
     ways = [("own", each), ("all", each or 1)] if scope is None else [(scope, each)]
     try:
         passes = [
@@ -196,6 +201,21 @@ def main(
         README.write_text(in_readme(README.read_text(encoding="utf-8"), summary), encoding="utf-8")
     click.echo(summary.words())
     sys.exit(1 if summary.survivors else 0)
+
+
+def seen_behind(command: str, names: Sequence[str], catalogue: Mapping[str, Mutant]) -> list[str]:
+    """Those whose defects show in front of a server that a command starts; it is said how many do not.
+
+    Raises:
+        click.UsageError: none does.
+    """
+    found = [name for name in names if S3 in command or not catalogue[name].needs_bucket]
+    if len(found) < len(names):
+        missing = f"{len(names) - len(found)} mutants need a server with a bucket: say with {S3} where it is told of it"
+        if not found:
+            raise click.UsageError(missing)
+        click.echo(f"Left out: {missing}", err=True)
+    return found
 
 
 def some(names: Sequence[str], catalogue: Mapping[str, Mutant], each: int) -> list[str]:

@@ -17,11 +17,12 @@ import click
 from conformance.errors import Broken
 from conformance.mutants.catalogue import load_mutants
 from conformance.mutants.judging import Bench, Ruling, own_ids, ruling
-from conformance.mutants.matrix import bench, some
-from conformance.mutants.upstreams import DEFAULT, NoUpstream, upstream
+from conformance.mutants.matrix import COMMAND_HELP, bench, seen_behind, some
+from conformance.mutants.upstreams import STORING, NoUpstream, storing
 from conformance.mutants.values import Mutant
 from conformance.registry import Check, Registry
 from conformance.runner import site_of
+from conformance.target import Bucket
 from conformance.trial import Trial
 
 
@@ -90,26 +91,27 @@ def spread(mutants: Sequence[Mutant], number: int) -> list[Mutant]:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--upstream", "command", default=DEFAULT, show_default=True, help="Command that starts a correct server.")
+@click.option("--upstream", "command", default=STORING, show_default=True, help=COMMAND_HELP)
 @click.option("--control", default="/__mock", show_default=True, help="Its control interface; empty for none.")
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="N assertions, from all areas; without it all.")
 def main(command: str, control: str, sample: int | None) -> None:
     """Silence assertions and say whether the mutants that they killed live."""
     held, catalogue = bench(control), load_mutants()
-    names = some(list(catalogue), catalogue, 1) if sample else list(catalogue)
+    seen = seen_behind(command, list(catalogue), catalogue)
+    names = some(seen, catalogue, 1) if sample else seen
     mutants = [catalogue[name] for name in names if catalogue[name].breaks in held.registry]
     chosen = spread(mutants, sample) if sample else mutants
 
-    async def all_of_them(url: str) -> list[Silenced]:
+    async def all_of_them(url: str, bucket: Bucket | None) -> list[Silenced]:
         found = []
-        async for one in silenced(held, chosen, url, sample):
+        async for one in silenced(replace(held, bucket=bucket), chosen, url, sample):
             click.echo(one.words())
             found.append(one)
         return found
 
     try:
-        with upstream(command) as url:
-            found = asyncio.run(all_of_them(url))
+        with storing(command) as (url, bucket):
+            found = asyncio.run(all_of_them(url, bucket))
     except NoUpstream as error:
         click.echo(str(error), err=True)
         sys.exit(3)

@@ -1,4 +1,4 @@
-"""The caller's own bucket, as far as submits and results tell; what lies in a bucket needs one."""
+"""The caller's own bucket, as far as submits and results tell; what lies in one is in `storage_files`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from conformance.mutants.making import ABSENT, V3, answers, asked, both, looks, 
 from conformance.mutants.values import Answer, Mutant, Request, State, json_answer
 from conformance.predicates import type_name
 
-_S3 = "extra.custom_storage.aws_s3"
-
 
 def _storage(body: Any) -> Any:
     extra = body.get("extra") if isinstance(body, dict) else None
     return extra.get("custom_storage") if isinstance(extra, dict) else None
 
 
-def _aws(body: Any) -> Any:
+def aws_of(body: Any) -> Any:
+    """`aws_s3` of a submit; ABSENT where there is none."""
     found = _storage(body)
     return found.get("aws_s3", ABSENT) if isinstance(found, dict) else ABSENT
 
@@ -27,7 +26,7 @@ def _passed_over(name: str, number: str, text: str, bad: Callable[[Any], bool], 
     """A bucket that should be refused counts as none."""
 
     def change(body: Any) -> None:
-        aws = _aws(body)
+        aws = aws_of(body)
         if aws is not ABSENT and aws is not None and bad(aws):
             del body["extra"]["custom_storage"]
 
@@ -47,8 +46,9 @@ def _climbs(aws: Any) -> bool:
     return isinstance(aws, dict) and ".." in str(aws.get("path", ""))
 
 
-def _with_bucket(body: Any) -> bool:
-    found = _aws(body)
+def has_bucket(body: Any) -> bool:
+    """Whether a submit names a bucket that a correct server takes."""
+    found = aws_of(body)
     whole = isinstance(found, dict) and all(found.get(key) for key in ("region", "bucket", "path"))
     return whole and not _climbs(found)
 
@@ -62,17 +62,17 @@ def _reason(reason: str) -> Any:
 
 
 def _bad_path(state: State, request: Request, answer: Answer) -> bool:
-    return answer.status == 400 and _climbs(_aws(request.json))
+    return answer.status == 400 and _climbs(aws_of(request.json))
 
 
 MUTANTS = (
-    refuses_when("buckets-refused", "V3-STORAGE-001", "A bucket is refused.", TXT2IMG, _with_bucket),
+    refuses_when("buckets-refused", "V3-STORAGE-001", "A bucket is refused.", TXT2IMG, has_bucket),
     refuses_when(
         "buckets-need-all-fields",
         "V3-STORAGE-001",
         "A bucket without save_to_path_directly is refused for image to image.",
         IMG2IMG,
-        lambda body: _with_bucket(body) and "save_to_path_directly" not in _aws(body),
+        lambda body: has_bucket(body) and "save_to_path_directly" not in aws_of(body),
     ),
     _passed_over("bucket-without-region", "002", "A bucket without region is taken.", _lacks("region")),
     _passed_over("bucket-without-name", "002", "A bucket without bucket is taken.", _lacks("bucket")),

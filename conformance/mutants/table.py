@@ -221,6 +221,15 @@ def markdown(summary: Summary, catalogue: Mapping[str, Mutant]) -> str:
         "novita-conformance mutant --list",
         "```",
         "",
+        "Where pictures lie in the caller's own bucket shows in that bucket alone. `{s3}` above is an S3 server in",
+        "memory; by hand it is started first, and the suite is told of it by the flags that its first line names:",
+        "",
+        "```sh",
+        "python -m conformance.mutants.bucket --port 4290",
+        "AWS_ACCESS_KEY_ID=any-key AWS_SECRET_ACCESS_KEY=any-key novita-mock --clock manual --s3 http://127.0.0.1:4290",
+        "novita-conformance mutant files-never-straight --upstream http://127.0.0.1:4280 --port 4281",
+        "```",
+        "",
         "A requirement without a mutant counts as untested, and so does an assertion that no mutant made red; both are",
         "listed below. `python -m conformance.mutants.silenced` goes the other way: it takes one assertion at a time",
         "out of the suite and runs a mutant that it killed, which must then live.",
@@ -236,12 +245,8 @@ def markdown(summary: Summary, catalogue: Mapping[str, Mutant]) -> str:
         "",
         "## Requirements without a mutant",
         "",
-        "| requirement | MUST | why |",
-        "| --- | --- | --- |",
+        *_untested(summary),
     ]
-    for name in summary.untested:
-        must = "yes" if name in summary.musts else "no"
-        lines.append(f"| {name} | {must} | {REASONS.get(name, '**none given**')} |")
     lines += [
         "",
         "## Assertions that no mutant made red",
@@ -254,6 +259,16 @@ def markdown(summary: Summary, catalogue: Mapping[str, Mutant]) -> str:
         by_module.setdefault(site.module, []).append(str(site.line))
     lines += [f"- `{module}`: {', '.join(numbers)}" for module, numbers in by_module.items()]
     return "\n".join(lines) + "\n"
+
+
+def _untested(summary: Summary) -> list[str]:
+    if not summary.untested:
+        return ["None."]
+    lines = ["| requirement | MUST | why |", "| --- | --- | --- |"]
+    for name in summary.untested:
+        must = "yes" if name in summary.musts else "no"
+        lines.append(f"| {name} | {must} | {REASONS.get(name, '**none given**')} |")
+    return lines
 
 
 def _rows(summary: Summary, catalogue: Mapping[str, Mutant]) -> list[str]:

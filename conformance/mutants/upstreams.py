@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, Queue
 
 from conformance import timing
+from conformance.mutants import bucket as buckets
+from conformance.target import Bucket
 
 DEFAULT = "novita-mock --port 0 --clock manual"
+S3 = "{s3}"
+"""In a command: the address of an S3 server that is there as long as the server is."""
+STORING = f"{DEFAULT} --s3 {S3}"
 READY_S = 60.0
 _URL = re.compile(r"https?://[\w.\[\]:-]+:\d+")
 
@@ -24,8 +30,28 @@ class NoUpstream(Exception):
 
 
 @contextmanager
-def upstream(command: str) -> Iterator[str]:
+def storing(command: str) -> Iterator[tuple[str, Bucket | None]]:
+    """An `upstream` and the bucket that it can put pictures into; None when its command has no place for one.
+
+    Raises:
+        NoUpstream: it ended, or printed no URL in time.
+    """
+    if S3 not in command:
+        with upstream(command) as url:
+            yield url, None
+        return
+    with buckets.served() as bucket:
+        keys = {"AWS_ACCESS_KEY_ID": bucket.access_key, "AWS_SECRET_ACCESS_KEY": bucket.secret_key}
+        with upstream(command.replace(S3, bucket.endpoint), keys) as url:
+            yield url, bucket
+
+
+@contextmanager
+def upstream(command: str, env: Mapping[str, str] | None = None) -> Iterator[str]:
     """A server that runs for the length of the block; gives the first URL that it prints.
+
+    Args:
+        env: what its environment has besides ours.
 
     Raises:
         NoUpstream: it ended, or printed none in time.
@@ -38,6 +64,7 @@ def upstream(command: str) -> Iterator[str]:
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
         text=True,
+        env={**os.environ, **(env or {})},  # noqa: TID251  # a child inherits the environment
     )
     lines: Queue[str] = Queue()
     reader = threading.Thread(target=_read, args=(process, lines), daemon=True)

@@ -262,6 +262,7 @@ class Mutant:
             requirement is broken, or all there are.
         sees_links: links of pictures lead through the proxy.
         sees_webhooks: webhooks lead through the proxy, which then must be reachable for the upstream.
+        needs_bucket: its defect shows in a bucket that the upstream writes to and the judge reads.
         strict: a lenient judge tolerates it; only a strict one is asked.
     """
 
@@ -277,6 +278,7 @@ class Mutant:
     ops: tuple[str, ...] = ()
     sees_links: bool = False
     sees_webhooks: bool = False
+    needs_bucket: bool = False
     strict: bool = False
 
 

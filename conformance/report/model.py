@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from conformance.budget import Cost
@@ -91,7 +91,7 @@ class Report:
     Attributes:
         started: what was asked for; without secrets.
         entries: in the order of the requirements' file.
-        exchanges: those that entries name; empty when the report was made without.
+        exchanges: those that entries name, each made ready for readers when it is asked for.
         notes: about the run; no verdicts.
         meanings: what each C-number stands for.
         profiles: what each profile is about.
@@ -169,14 +169,11 @@ class Report:
         return dict(sorted(found.items(), key=lambda group: -len(group[1])))
 
 
-def report_of(
-    events: Sequence[Event], rows: Requirements, document: Document, redactor: Redactor, *, details: bool = True
-) -> Report:
+def report_of(events: Sequence[Event], rows: Requirements, document: Document, redactor: Redactor) -> Report:
     """The report of a run.
 
     Args:
         events: all of them, in order.
-        details: whether exchanges come along, which takes a while.
     """
     [started] = [event for event in events if isinstance(event, RunStarted)]
     finished = next((event for event in reversed(events) if isinstance(event, RunFinished)), None)
@@ -210,7 +207,7 @@ def report_of(
         took_s=finished.took_s if finished else 0.0,
         ending=finished.ending if finished else Ending.INTERRUPTED,
         stopped=redactor.text(stopped),
-        exchanges=_shown(entries, wire, redactor) if details else {},
+        exchanges=_Exchanges(_named(entries, wire), redactor),
         notes=tuple(redactor.text(event.text) for event in events if isinstance(event, Noted)),
         meanings=document.references,
         profiles={str(profile): said for profile, said in rows.profiles.items()},
@@ -266,10 +263,31 @@ def _bounded(numbers: Iterable[int]) -> tuple[int, ...]:
     return kept if len(kept) <= MOST_EXCHANGES else (*kept[:2], *kept[2 - MOST_EXCHANGES :])
 
 
-def _shown(entries: Iterable[Entry], wire: Mapping[int, Exchange], redactor: Redactor) -> dict[int, Shown]:
+def _named(entries: Iterable[Entry], wire: Mapping[int, Exchange]) -> dict[int, Exchange]:
     wanted = {number for entry in entries for number in entry.exchanges}
     wanted |= {number for entry in entries if entry.first for number in entry.first.exchanges}
-    return {number: shown(wire[number], redactor) for number in sorted(wanted & wire.keys())}
+    return {number: wire[number] for number in sorted(wanted & wire.keys())}
+
+
+class _Exchanges(Mapping[int, Shown]):
+    """Exchanges by number, free of secrets: a fifth of a run's work, which a run without report files can spare."""
+
+    def __init__(self, wire: Mapping[int, Exchange], redactor: Redactor) -> None:
+        self._wire = wire
+        self._redactor = redactor
+        self._made: dict[int, Shown] = {}
+
+    def __getitem__(self, number: int) -> Shown:
+        found = self._made.get(number)
+        if found is None:
+            found = self._made[number] = shown(self._wire[number], self._redactor)
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._wire)
+
+    def __len__(self) -> int:
+        return len(self._wire)
 
 
 def _without_secrets(started: RunStarted, redactor: Redactor) -> RunStarted:
