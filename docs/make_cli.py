@@ -114,7 +114,7 @@ def _default(option: click.Option) -> str:
     if isinstance(option.show_default, str):
         return _cell(option.show_default)
     value: Any = option.to_info_dict()["default"]
-    if option.is_flag and option.secondary_opts:
+    if option.is_flag and option.secondary_opts and value is not None:
         return f"`{(option.opts if value else option.secondary_opts)[0]}`"
     if option.is_flag or value is None or value == "":
         return ""

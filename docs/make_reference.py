@@ -63,9 +63,8 @@ def control_page() -> str:
         names += [f"`?{name}=`" for name in resource.query]
         if resource.binary:
             names.append("the file")
-        lines.append(
-            f"| `{resource.method} {resource.path}` | {resource.key} | {escaped(resource.summary)} | {', '.join(names)} |"
-        )
+        call = f"`{resource.method} {resource.path}`"
+        lines.append(f"| {call} | {resource.key} | {escaped(resource.summary)} | {', '.join(names)} |")
     return HEAD + "\n".join(lines) + "\n"
 
 

@@ -47,7 +47,14 @@ def spec() -> None:
 @_PAGES
 @_OVERLAY
 @_NO_OVERLAY
-@click.option("--format", "form", type=click.Choice(["yaml", "json", "table"]), default="yaml", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["yaml", "json", "table"]),
+    default="yaml",
+    show_default=True,
+    help="table: one field a line.",
+)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File in place of the terminal.")
 def derive_command(
     pages: Sequence[Path], overlay: Path | None, no_overlay: bool, form: str, output: Path | None
@@ -78,7 +85,14 @@ def derive_command(
 @_OVERLAY
 @_NO_OVERLAY
 @click.option("--document", type=_FILE, help="OpenAPI document in place of the contract (YAML or JSON).")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or for programs.",
+)
 def drift_command(
     pages: Sequence[Path], overlay: Path | None, no_overlay: bool, document: Path | None, form: str
 ) -> None:

@@ -107,7 +107,14 @@ def _task_id(ctx: click.Context, param: click.Parameter, value: str | None) -> s
 )
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", callback=_headers, help="Send it along.")
 @click.option("--task-id", metavar="UUID", callback=_task_id, help="Use this task in every event; else made-up ones.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif"]),
+    default="text",
+    show_default=True,
+    help="sarif: for code scanning.",
+)
 @click.option("--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON to a file too.")
 def audit(
     url: str,
