@@ -57,7 +57,7 @@ def upstream(command: str, env: Mapping[str, str] | None = None) -> Iterator[str
         NoUpstream: it ended, or printed none in time.
     """
     words = shlex.split(command)
-    beside = Path(sys.executable).with_name(words[0])
+    beside = Path(sys.executable).parent / words[0]  # a path of its own stays what it is
     process = subprocess.Popen(
         [str(beside) if beside.exists() else words[0], *words[1:]],
         stdout=subprocess.PIPE,
