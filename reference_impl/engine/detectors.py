@@ -12,7 +12,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageClassification, CLIPImageProcessor
@@ -20,9 +19,8 @@ from transformers import AutoImageProcessor, AutoModelForImageClassification, CL
 from reference_impl.engine.loading import BROKEN, broken, bytes_of
 from reference_impl.engine.plan import Detector, Tools
 from reference_impl.jobs import CannotDraw, Nsfw
+from reference_impl.levels import LevelsError, config_of, is_checker, labels_that_count
 from reference_impl.shelf import Kind, Model
-
-LEVELS = (0, 1, 2)
 
 MARGIN = 0.01
 """How far one level widens the checker's thresholds, in cosines: its own authors' step for a stricter filter."""
@@ -106,10 +104,10 @@ def _input(processor: Any, network: Any, picture: Image.Image) -> dict[str, torc
 
 def _loaded(model: Model, tools: Tools) -> Classifier | Checker:
     try:
-        config = orjson.loads((model.path / "config.json").read_bytes())
-        if "StableDiffusionSafetyChecker" in config.get("architectures", ()):
-            return _checker(model, tools)
-        return _classifier(model, tools)
+        config = config_of(model)
+        return _checker(model, tools) if is_checker(config) else _classifier(model, config, tools)
+    except LevelsError as error:
+        raise CannotDraw(str(error), "MODEL_BROKEN") from None
     except (*BROKEN, ImportError) as error:
         raise broken(model, error) from error
 
@@ -123,27 +121,9 @@ def _checker(model: Model, tools: Tools) -> Checker:
     return Checker(network.eval().requires_grad_(False).to(tools.device), CLIPImageProcessor(**size))
 
 
-def _classifier(model: Model, tools: Tools) -> Classifier:
+def _classifier(model: Model, config: Mapping[str, Any], tools: Tools) -> Classifier:
     network = AutoModelForImageClassification.from_pretrained(model.path, local_files_only=True, dtype=tools.dtype)
     processor = AutoImageProcessor.from_pretrained(model.path, local_files_only=True)
-    counts = _counts(model, {str(name): int(number) for number, name in network.config.id2label.items()})
-    return Classifier(network.eval().requires_grad_(False).to(tools.device), processor, counts)
-
-
-def _counts(model: Model, numbers: Mapping[str, int]) -> dict[int, frozenset[int]]:
-    """For each level the labels that count: its own and those of the levels below."""
-    said = model.shown.get("nsfw_levels")
-    levels = '"nsfw_levels": {"0": [labels], "1": [labels], "2": [labels]}'
-    wanted = f"{Kind.SAFETY}/{model.name}.json should say {levels}"
-    if not isinstance(said, dict) or not set(said) <= set(map(str, LEVELS)) or "0" not in said:
-        raise CannotDraw(wanted, "MODEL_BROKEN")
-    counts: dict[int, frozenset[int]] = {}
-    so_far: frozenset[int] = frozenset()
-    for level in LEVELS:
-        labels = said.get(str(level), [])
-        unknown = [label for label in labels if label not in numbers] if isinstance(labels, list) else [labels]
-        if unknown:
-            raise CannotDraw(f"{wanted}; {unknown[0]!r} is none of {', '.join(sorted(numbers))}", "MODEL_BROKEN")
-        so_far |= {numbers[label] for label in labels}
-        counts[level] = so_far
-    return counts
+    return Classifier(
+        network.eval().requires_grad_(False).to(tools.device), processor, labels_that_count(model, config)
+    )

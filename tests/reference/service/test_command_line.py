@@ -155,6 +155,26 @@ def test_a_detector_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert "there is no detector 'nobody'" in result.output
 
 
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ('{"id2label": {"0": "fine"}}', 'safety/worldly.json should say "nsfw_levels"'),
+        ("[", "safety/worldly should hold a config.json"),
+        ("[]", "safety/worldly/config.json should hold a JSON object"),
+    ],
+)
+def test_a_detector_that_does_not_say_which_labels_count_is_told_at_once(
+    tmp_path: Path, config: str, told: str
+) -> None:
+    models = make_shelf(tmp_path / "models").folder
+    (models / "safety" / "worldly").mkdir(parents=True)
+    (models / "safety" / "worldly" / "config.json").write_text(config)
+    flags = ("--port", "0", "--models", str(models), "--data", str(tmp_path / "data"))
+    result = called("serve", *FAKE, *flags)
+    assert result.exit_code == 3
+    assert told in result.output
+
+
 def test_a_server_without_an_engine_answers_and_says_what_is_wrong(tmp_path: Path) -> None:
     models = make_shelf(tmp_path / "models").folder
     with server_running(models, tmp_path / "data", engine="missing_engine") as server:
