@@ -128,13 +128,12 @@ def _default(option: click.Option) -> str:
 
 
 def _what(option: click.Option, ctx: click.Context) -> str:
-    if not option.help:
-        raise ValueError(f"{ctx.command_path} {option.opts[0]} has no line of help")
+    said = option.help or ""
     notes = ["required"] if option.required else []
-    if option.multiple and "repeatable" not in option.help:
+    if option.multiple and "repeatable" not in said:
         notes.append("repeatable")
     notes += filter(None, [option.get_help_extra(ctx).get("range")])
-    return _cell(option.help + (f" ({', '.join(notes)})" if notes else ""))
+    return _cell(said + (f" ({', '.join(notes)})" if notes else ""))
 
 
 def _escaped(text: str) -> str:
