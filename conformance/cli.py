@@ -11,7 +11,9 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import click
+from click.shell_completion import CompletionItem, add_completion_class
 
+from conformance.completion import Bash
 from conformance.exit_codes import ExitCode
 
 ELSEWHERE = {
@@ -23,6 +25,7 @@ ELSEWHERE = {
     "probe": "conformance.probe_commands:probe",
     "diff": "conformance.diff_commands:diff",
     "mutant": "conformance.mutant_commands:mutant",
+    "completion": "conformance.completion:completion",
 }
 """Commands by name, and where each is found."""
 
@@ -38,9 +41,13 @@ class Commands(click.Group):
         del ctx
         return [name for name, place in ELSEWHERE.items() if find_spec(place.partition(":")[0])]
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Commands by name alone, since their help is in their modules; and flags."""
+        found = [CompletionItem(name) for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A command."""
-        del ctx
         module, _, attribute = ELSEWHERE.get(cmd_name, "").partition(":")
         if not module or not find_spec(module):
             return None
@@ -48,6 +55,8 @@ class Commands(click.Group):
             found: click.Command = getattr(import_module(module), attribute)
         except ModuleNotFoundError as error:
             if error.name and error.name.partition(".")[0] in EXTRA:
+                if ctx.resilient_parsing:  # a shell completes: there is nobody to tell
+                    return None
                 raise click.ClickException(
                     f"{error.name} is missing; install the extra: pip install 'novita-mock[conformance]'"
                 ) from None
@@ -57,7 +66,7 @@ class Commands(click.Group):
 
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     del param
-    if value:
+    if value and not ctx.resilient_parsing:
         from importlib.metadata import version
 
         from conformance import SUITE_VERSION
@@ -77,6 +86,9 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 )
 def cli() -> None:
     """Judge any server of the Novita AI image API by HTTP: which sentence of the contract holds, and which does not."""
+
+
+add_completion_class(Bash)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from conformance.completion import area_names, profile_names, requirement_ids
 from conformance.selection import SelectionError, load_revision, select
 from openapi.requirements import Requirement, Requirements, load_requirements
 
@@ -16,8 +17,22 @@ WIDTH = 100
 
 
 @click.command("list", context_settings=_SETTINGS)
-@click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Of this profile; repeatable. Else of all.")
-@click.option("--area", "areas", multiple=True, metavar="AREA", help="Of this area, such as V3-TXT2IMG; repeatable.")
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=profile_names,
+    help="Of this profile; repeatable. Else of all.",
+)
+@click.option(
+    "--area",
+    "areas",
+    multiple=True,
+    metavar="AREA",
+    shell_complete=area_names,
+    help="Of this area, such as V3-TXT2IMG; repeatable.",
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_command(profiles: tuple[str, ...], areas: tuple[str, ...], as_json: bool) -> None:
     """List the requirements: id, keyword, profile and sentence."""
@@ -50,7 +65,7 @@ def _told(row: Requirement) -> dict[str, Any]:
 
 
 @click.command("explain", context_settings=_SETTINGS)
-@click.argument("requirement", metavar="ID")
+@click.argument("requirement", metavar="ID", shell_complete=requirement_ids)
 def explain_command(requirement: str) -> None:
     """Say everything about one requirement: sentence, tolerated branch, sources, and the check that decides it."""
     rows = load_requirements()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from conformance.completion import mutant_names
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=mutant_names)
 @click.option("--upstream", metavar="URL", help="A correct server; needed with NAME.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=4281, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")

@@ -16,6 +16,7 @@ import click
 from click.core import ParameterSource
 
 from conformance.budget import Limits
+from conformance.completion import clocks, ids_or_areas, profile_names, reports, revision_names
 from conformance.job import Job
 from conformance.names import Names
 from conformance.report.write import KINDS
@@ -108,10 +109,35 @@ _FLAGS: tuple[Decorator, ...] = (
         metavar="KEY",
         help="Key of another account: whether accounts see each other.",
     ),
-    flag("--profile", "profiles", multiple=True, metavar="NAME", help="What to decide; repeatable, or all."),
-    flag("--only", multiple=True, metavar="ID", help="Only this id or area (V3-TXT2IMG); repeatable."),
-    flag("--exclude", multiple=True, metavar="ID", help="Without this id or area; repeatable."),
-    flag("--revision", default="", metavar="YEAR-MONTH", help="Frozen profiles to score by; else the newest."),
+    flag(
+        "--profile",
+        "profiles",
+        multiple=True,
+        metavar="NAME",
+        shell_complete=profile_names,
+        help="What to decide; repeatable, or all.",
+    ),
+    flag(
+        "--only",
+        multiple=True,
+        metavar="ID",
+        shell_complete=ids_or_areas,
+        help="Only this id or area (V3-TXT2IMG); repeatable.",
+    ),
+    flag(
+        "--exclude",
+        multiple=True,
+        metavar="ID",
+        shell_complete=ids_or_areas,
+        help="Without this id or area; repeatable.",
+    ),
+    flag(
+        "--revision",
+        default="",
+        metavar="YEAR-MONTH",
+        shell_complete=revision_names,
+        help="Frozen profiles to score by; else the newest.",
+    ),
     flag("--strict", is_flag=True, help="Accept the documented reading alone; a warning is a failure."),
     flag("--seed", type=_COUNT, default=1, help="Repeats everything that is drawn."),
     flag("--workers", type=click.IntRange(1, 256), default=32, help="Checks under way at the same time."),
@@ -125,6 +151,7 @@ _FLAGS: tuple[Decorator, ...] = (
         "--clock",
         default="auto",
         metavar="PREFIX|auto|none",
+        shell_complete=clocks,
         help=f"Path of the target's control of virtual time; auto: {LOCAL_CONTROL} on loopback.",
     ),
     flag("--name", "names", multiple=True, callback=_names, metavar="FIELD=MODEL", help="A model's name; repeatable."),
@@ -149,7 +176,15 @@ _FLAGS: tuple[Decorator, ...] = (
         default=Path("conformance-repro"),
         help="Folder for the scripts; made when there is one to write.",
     ),
-    flag("--report", "reports", multiple=True, callback=_report, metavar="KIND=FILE...", help="; ".join(KINDS)),
+    flag(
+        "--report",
+        "reports",
+        multiple=True,
+        callback=_report,
+        metavar="KIND=FILE...",
+        shell_complete=reports,
+        help="; ".join(KINDS),
+    ),
     flag("--events", type=_NEW_FILE, help="Event log as JSON lines, written as it happens."),
     flag("--plan", is_flag=True, help="Say what would be sent, and send nothing."),
     flag("--color/--no-color", default=None, help="Default: in a terminal."),

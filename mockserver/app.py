@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,6 +16,9 @@ from mockserver.mock import Mock, Parts
 from mockserver.settings import Settings
 from openapi.catalogue import load_catalogue
 from openapi.document import Document, load
+
+if TYPE_CHECKING:
+    from mockserver.metrics.counting import CountingContract
 
 PREFIX = "/__mock"
 
@@ -102,7 +106,11 @@ class MockApp(Starlette):
         self.router.default = behind
         self.router.redirect_slashes = False
         self.state.mock = mock
-        self.contract = Contract(super().__call__, mock, plain_only=True)
+        self.contract: Contract | CountingContract = Contract(super().__call__, mock, plain_only=True)
+        if mock.figures is not None:
+            from mockserver.metrics.counting import CountingContract
+
+            self.contract = CountingContract(self.contract, mock.figures.calls)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a call."""

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem, add_completion_class
 
 from mockserver import __version__
+from mockserver.completion import Bash, clocks, files, scenario_or_file
 from mockserver.faults.plan import DEFAULT_IN_A_ROW
 from mockserver.flags import CONFIG_NAME, flag, read_file, variables
 from mockserver.outside_flags import outside_flags, outside_settings
@@ -34,8 +36,11 @@ EXIT_CANNOT_START = 3
 
 ELSEWHERE = {
     "cassette": "mockserver.cassette_commands",
+    "completion": "mockserver.completion_command",
     "coverage": "mockserver.coverage_commands",
+    "doctor": "mockserver.doctor_command",
     "explain": "mockserver.explain_command",
+    "journal": "mockserver.journal_command",
     "record": "mockserver.cassette_commands",
     "replay": "mockserver.cassette_commands",
     "run": "mockserver.run_commands",
@@ -51,10 +56,21 @@ class ServeByDefault(click.Group):
     """`novita-mock --port 0` is `novita-mock serve --port 0`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Puts `serve` in front when no command is named."""
-        if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h", "--version")):
+        """Puts `serve` in front when no command is named; a shell that completes may be about to name one."""
+        named = args and (not args[0].startswith("-") or args[0] in ("--help", "-h", "--version"))
+        if not named and not (ctx.resilient_parsing and not args):
             args = ["serve", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Commands by name alone, since their help is in their modules; and the flags of `serve`, which need none."""
+        found = [CompletionItem(name) for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        found += click.Command.shell_complete(self, ctx, incomplete)
+        if incomplete.startswith("-"):
+            seen = {item.value for item in found}
+            with serve.make_context("serve", [], parent=ctx, resilient_parsing=True) as below:
+                found += [item for item in serve.shell_complete(below, incomplete) if item.value not in seen]
+        return found
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands, those of other modules included."""
@@ -71,7 +87,7 @@ class ServeByDefault(click.Group):
 
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     del param
-    if value:
+    if value and not ctx.resilient_parsing:
         click.echo(f"novita-mock {__version__}")
         ctx.exit()
 
@@ -146,13 +162,21 @@ def _checked(ctx: click.Context, param: click.Parameter, read: Callable[[], Any]
     is_eager=True,
     callback=read_file,
     metavar="FILE",
+    shell_complete=files,
     help=f"File of settings, 'flag: value' a line; else {CONFIG_NAME} here, if there is one.",
 )
 @flag(
     "-p", "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, help="Port to listen on; 0 picks a free one."
 )
 @flag("-H", "--host", default="127.0.0.1", callback=_host, help="Address to listen on; any other lets others in.")
-@flag("--clock", default="real", callback=_clock, metavar="MODE", help="real, x<N> (N times as fast), manual or auto.")
+@flag(
+    "--clock",
+    default="real",
+    callback=_clock,
+    metavar="MODE",
+    shell_complete=clocks,
+    help="real, x<N> (N times as fast), manual or auto.",
+)
 @flag("--strict/--lenient", default=False, help="Refuse what the documentation does not state, or accept and tell it.")
 @flag(
     "--seed",
@@ -175,6 +199,7 @@ def _checked(ctx: click.Context, param: click.Parameter, read: Callable[[], Any]
     "--scenario",
     callback=_scenario,
     metavar="NAME|FILE",
+    shell_complete=scenario_or_file,
     help="Situation that every world starts in: a name (novita-mock scenario list) or a file.",
 )
 @flag(
@@ -192,6 +217,7 @@ def _checked(ctx: click.Context, param: click.Parameter, read: Callable[[], Any]
     "--tape",
     callback=_tape,
     metavar="FILE",
+    shell_complete=files,
     help="Repeats the faults of a run, as GET /__mock/tape gave them; rules do nothing then.",
 )
 @flag("--public-base-url", metavar="URL", help="Scheme and host of picture links; else those that the client called.")
@@ -364,6 +390,9 @@ def decode(picture: Path) -> None:
     parameters = read_parameters(data)
     if parameters:
         click.echo(f"\n{parameters}")
+
+
+add_completion_class(Bash)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from mockserver.completion import dimensions
 from mockserver.coverage.item import Dimension, Versions
 from mockserver.coverage.merge import merge
 from mockserver.coverage.report import Judgement, Report, percent
@@ -92,6 +93,7 @@ def _minimums(ctx: click.Context, param: click.Parameter, values: Sequence[str])
     multiple=True,
     callback=_minimums,
     metavar="DIMENSION=PERCENT",
+    shell_complete=dimensions,
     help="Exit 1 when a dimension is below; repeatable.",
 )
 def coverage(

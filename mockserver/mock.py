@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from mockserver.core.clock import Wall
 from mockserver.core.course import Course
@@ -36,12 +36,15 @@ if TYPE_CHECKING:
     from mockserver.core.rehearsal import Rehearsal
     from mockserver.coverage.collector import Coverage
     from mockserver.faults.directives import Spell
+    from mockserver.metrics.figures import Figures
     from mockserver.outbound.sender import Sender
     from mockserver.storage.s3 import S3Uploader
     from mockserver.storage.uploader import Uploader
     from mockserver.webhooks.courier import Courier
     from mockserver.webhooks.delivery import Attempt, Delivery
     from mockserver.world import Errand
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,8 @@ class Mock:
         on_attempt: called after every attempt to deliver a webhook.
         on_end: called once each when the server begins to end; whoever holds a connection open lets it go then.
         coverage: counts what of the contract is exercised; None: nobody asked for it.
+        figures: counts for Prometheus; None: nobody asked for it.
+        pictures: drawn a moment ago.
     """
 
     def __init__(self, document: Document, catalogue: Catalogue, settings: Settings, parts: Parts) -> None:
@@ -115,6 +120,9 @@ class Mock:
         self.coverage: Coverage | None = None
         if settings.coverage:
             self._count_coverage()
+        self.figures: Figures | None = None
+        if settings.metrics:
+            self._count_figures()
         self._s3: S3Uploader | None = None
         self._uploader = parts.uploader
         if settings.allow_targets:
@@ -126,7 +134,7 @@ class Mock:
         self._worlds: OrderedDict[str, World] = OrderedDict()
         self._owners: dict[str, World] = {}
         self._task_bytes = 0
-        self._pictures = PictureCache(settings.limits.picture_bytes)
+        self.pictures = PictureCache(settings.limits.picture_bytes)
 
     @property
     def courier(self) -> Courier:
@@ -250,6 +258,13 @@ class Mock:
         observer = Observer(self.coverage)
         self._on_fault, self.on_attempt = observer.fault, observer.attempt
 
+    def _count_figures(self) -> None:
+        from mockserver.metrics.figures import Figures
+
+        self.figures = Figures(self)
+        self._on_fault = _both(self._on_fault, self.figures.fault)
+        self.on_attempt = _both(self.on_attempt, self.figures.attempt)
+
     def _await_upload(self, world: World, task: Task) -> None:
         """A task whose pictures go into a bucket has not ended before they lie there (`mockserver.endings`)."""
         if self.uploader is not None or world.faults.active:
@@ -269,19 +284,17 @@ class Mock:
 
     def cached_picture(self, task: Task, index: int) -> bytes | None:
         """The file of a task's picture if it was drawn a moment ago."""
-        return self._pictures.get(task, index)
+        return self.pictures.get(task, index)
 
     def draw(self, task: Task, index: int, recipe: Recipe) -> bytes:
         """Draws a task's picture and keeps the file for a moment; may run in a thread."""
         data = self.renderer.render(recipe, index, task.delivery.image_type)
-        self._pictures.put(task, index, data)
+        self.pictures.put(task, index, data)
         return data
 
     def reset(self, world: World) -> None:
         """Starts a world again, as if its key had not been used."""
-        self.errands.drop(world)
-        self._disown(world)
-        self.lives.end(world.life, world.faults.fired)
+        self._close(world)
         world.reset(self._new_tasks(), *self.lives.begin(world.id))
 
     def forget(self, world: World) -> None:
@@ -294,10 +307,29 @@ class Mock:
 
     def _end(self, world: World) -> None:
         """A world is to be forgotten: nothing of it is carried out or held any more."""
+        self._close(world)
+        world.journal.clear()
+
+    def _close(self, world: World) -> None:
+        """A world's life is over: what it has come to is kept, what it owes is not."""
         self.errands.drop(world)
         self._disown(world)
         self.lives.end(world.life, world.faults.fired)
-        world.journal.clear()
+        if self.figures is not None:
+            self.figures.world_ends(world)
+
+    def forget_findings(self, world: World) -> None:
+        """Forgets what a world's client did wrong, and what is asked about it still."""
+        if self.figures is not None:
+            self.figures.findings_end(world)
+        world.findings.clear()
+        world.memory.clear()
+
+    def first_call_was_ours(self) -> None:
+        """A server asks itself once when it starts; what is kept begins with a client's first call."""
+        self.outside.clear()
+        if self.figures is not None:
+            self.figures.calls.clear()
 
     def plain_settings(self) -> WorldSettings:
         """What a world starts with when no scenario is asked for."""
@@ -385,19 +417,35 @@ def _check_targets(allowed: frozenset[str]) -> None:
     Targets(allowed)
 
 
+def _both(first: Callable[P, None] | None, second: Callable[P, None]) -> Callable[P, None]:
+    """One that calls the two."""
+    if first is None:
+        return second
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> None:
+        first(*args, **kwargs)
+        second(*args, **kwargs)
+
+    return call
+
+
 class PictureCache:
     """Drawn pictures, the ones used last, within a bound of bytes; pictures are drawn in threads.
 
     They belong to the task itself, not to its id: a world that starts again gives the same ids again.
+
+    Attributes:
+        total_bytes: kept now.
+        drawn: how many pictures there were. found: how often one was asked for that was kept.
     """
 
-    __slots__ = ("_files", "_lock", "_max_bytes", "_total_bytes")
+    __slots__ = ("_files", "_lock", "_max_bytes", "drawn", "found", "total_bytes")
 
     def __init__(self, max_bytes: int) -> None:
         self._files: OrderedDict[tuple[Task, int], bytes] = OrderedDict()
         self._lock = Lock()
         self._max_bytes = max_bytes
-        self._total_bytes = 0
+        self.total_bytes = self.drawn = self.found = 0
 
     def get(self, task: Task, index: int) -> bytes | None:
         """The file, if it is kept."""
@@ -406,18 +454,21 @@ class PictureCache:
             data = self._files.get(key)
             if data is not None:
                 self._files.move_to_end(key)
+                self.found += 1
             return data
 
     def put(self, task: Task, index: int, data: bytes) -> None:
         """Keeps a file that fits."""
         key = task, index
-        if len(data) > self._max_bytes:
-            return
         with self._lock:
-            if key in self._files:
+            self.drawn += 1
+            if len(data) > self._max_bytes or key in self._files:
                 return
             self._files[key] = data
-            self._total_bytes += len(data)
-            while self._total_bytes > self._max_bytes:
+            self.total_bytes += len(data)
+            while self.total_bytes > self._max_bytes:
                 _, oldest = self._files.popitem(last=False)
-                self._total_bytes -= len(oldest)
+                self.total_bytes -= len(oldest)
+
+    def __len__(self) -> int:
+        return len(self._files)

@@ -1,4 +1,4 @@
-"""Flags of `serve` about the outside: webhooks, buckets, accounts, coverage; and the settings that they make."""
+"""Flags of `serve` about the outside: webhooks, buckets, accounts, coverage, figures; and the settings they make."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mockserver.completion import acls
 from mockserver.flags import flag
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ _FLAGS = (
     flag("--s3", metavar="URL", help="S3 server that custom storage puts pictures into, or aws. Else none."),
     flag("--s3-timeout", type=click.FloatRange(0, 3600, min_open=True), default=10.0, help="Seconds a put may take."),
     flag("--s3-presign", type=click.IntRange(1, 604_800), help="Links into buckets are signed for so many seconds."),
-    flag("--s3-acl", metavar="ACL", help="Sent with every picture, such as public-read."),
+    flag("--s3-acl", metavar="ACL", shell_complete=acls, help="Sent with every picture, such as public-read."),
     flag(
         "--rate-limits/--no-rate-limits",
         default=False,
@@ -54,6 +55,7 @@ _FLAGS = (
     flag("--balance", metavar="USD", help="What every account has; else there is no bottom."),
     flag("--concurrency", type=click.IntRange(1), help="Unfinished tasks that an account may have."),
     flag("--coverage/--no-coverage", default=False, help="Count what of the contract is exercised: /__mock/coverage."),
+    flag("--metrics/--no-metrics", default=False, help="Figures for Prometheus: /__mock/metrics. Extra `metrics`."),
     flag("--coverage-file", type=click.Path(dir_okay=False, path_type=Path), help="Write it there at the end."),
 )
 
@@ -79,6 +81,7 @@ def outside_settings(
     balance: str | None,
     concurrency: int | None,
     coverage: bool,
+    metrics: bool = False,
 ) -> dict[str, Any]:
     """The settings, by the names of `Settings`.
 
@@ -96,7 +99,17 @@ def outside_settings(
         "storage": _storage(s3, s3_timeout, s3_presign, s3_acl),
         "account": _account(rate_limits, retry_after, balance, concurrency),
         "coverage": coverage,
+        "metrics": _metrics(metrics),
     }
+
+
+def _metrics(wanted: bool) -> bool:
+    if wanted:
+        from mockserver.metrics import INSTALL, metrics_available
+
+        if not metrics_available():
+            raise click.BadParameter(f"figures are written with prometheus-client: {INSTALL}", param_hint="--metrics")
+    return wanted
 
 
 def _webhooks(retries: int, spacing: str, timeout_s: float, secret: str | None) -> WebhookSettings:

@@ -150,7 +150,7 @@ class Server(uvicorn.Server):
         finally:
             log.setLevel(level)
         if answer.startswith(b"HTTP/1.1 403"):  # no key: the contract's own answer
-            self._app.state.mock.outside.clear()  # a journal begins with a client's first call
+            self._app.state.mock.first_call_was_ours()
             self._on_ready()
         else:
             self.failure = CannotStart(f"the server does not answer its own first request: {answer[:200]!r}")

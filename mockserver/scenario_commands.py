@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from mockserver.completion import scenario_names
 from mockserver.scenarios import FOLDER, SCHEMA, ScenarioError, load, names, shipped
 
 EXIT_WRONG = 1
@@ -34,7 +35,7 @@ def list_command() -> None:
 
 
 @scenario.command("show")
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=scenario_names)
 def show_command(name: str) -> None:
     """The file of a scenario of the library, to begin one of your own with."""
     if name not in names():

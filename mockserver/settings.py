@@ -76,6 +76,7 @@ class Settings:
         allow_targets: hosts besides loopback that may be called: names, addresses, networks, with a port or without.
         storage: where custom storage puts pictures; None: they stay with the mock.
         coverage: count what of the contract is exercised.
+        metrics: count for Prometheus; /__mock/metrics.
         account: what every world's account refuses at its start.
         limits: bounds of what is held.
     """
@@ -96,6 +97,7 @@ class Settings:
     allow_targets: frozenset[str] = frozenset()
     storage: StorageSettings | None = None
     coverage: bool = False
+    metrics: bool = False
     account: AccountSettings = NO_LIMITS
     limits: Limits = field(default_factory=Limits)
 

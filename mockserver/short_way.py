@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
     from mockserver.gateway import Contract, Route
+    from mockserver.metrics.counting import CountingContract
 
 LONG_WAY = frozenset({b"connection", b"expect", b"origin", b"transfer-encoding", b"upgrade"})
 """Headers that CORS or the protocol itself has to look at."""
@@ -95,7 +96,7 @@ class ShortWay(OpenConnection):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._contract: Contract | None = getattr(self.config.app, "contract", None)
+        self._contract: Contract | CountingContract | None = getattr(self.config.app, "contract", None)
         self._plain = True
         self._route: Route | None = None
         self._query = b""

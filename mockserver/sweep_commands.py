@@ -16,6 +16,7 @@ import click
 import orjson
 
 from mockserver.cli import EXIT_CANNOT_START, EXIT_FINDINGS, cannot_start
+from mockserver.completion import failures, scenario_names
 from mockserver.programs.flags import (
     ProgramCommand,
     intercept_options,
@@ -42,12 +43,19 @@ JOBS = min(16, 4 * (os.cpu_count() or 1))
 @click.command(cls=ProgramCommand, without=frozenset({"scenario", "tape", "coverage_file", "coverage"}))
 @program_argument
 @intercept_options
-@click.option("--only", multiple=True, metavar="TEXT", help="Only failures with this in their name; repeatable.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="TEXT",
+    shell_complete=failures,
+    help="Only failures with this in their name; repeatable.",
+)
 @click.option(
     "--scenario",
     "scenarios",
     multiple=True,
     metavar="NAME",
+    shell_complete=scenario_names,
     help="Also run in this scenario of the library; repeatable.",
 )
 @click.option("--list", "listing", is_flag=True, help="Only say which failures there are.")

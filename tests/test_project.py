@@ -64,10 +64,13 @@ OPTIONAL: dict[str, set[str]] = {
         "yarl",
     },
     "mockserver.intercept": {"trustme"},
+    "mockserver.metrics": {"prometheus_client"},
     "mockserver.storage": {"boto3", "botocore"},
     "mockserver.webhooks": {"standardwebhooks"},
+    "reference_impl.cluster": {"ray"},
     "reference_impl.engine": MODELS,
     "reference_impl.outbound": {"boto3", "botocore"},
+    "reference_impl.store": {"psycopg", "psycopg_pool"},
     "reference_impl.tiny": MODELS,
 }
 """Package, and what an extra brings that its modules import inside functions."""
@@ -327,7 +330,7 @@ def test_the_wheel_loads_its_own_contract(wheel: zipfile.Path, tmp_path: Path) -
 def test_extras_resolve() -> None:
     """Every extra is well formed, and one that asks for another of ours asks for one that exists."""
     extras = PROJECT["optional-dependencies"]
-    assert {"conformance", "reference", "s3", "redis", "dev"} <= extras.keys()
+    assert {"conformance", "reference", "s3", "postgres", "ray", "dev"} <= extras.keys()
     for requirements in extras.values():
         for requirement in map(Requirement, requirements):
             if canonicalize_name(requirement.name) == PROJECT["name"]:

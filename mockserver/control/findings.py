@@ -129,8 +129,7 @@ def _codes(call: Call) -> dict[str, Any]:
 
 def _clear(call: Call) -> dict[str, Any]:
     cleared = len(call.own.findings.counted())
-    call.own.findings.clear()
-    call.own.memory.clear()
+    call.mock.forget_findings(call.own)
     return {"cleared": cleared}
 
 

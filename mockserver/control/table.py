@@ -7,6 +7,7 @@ from mockserver.control.coverage import COVERAGE_RESOURCES
 from mockserver.control.faults import FAULT_RESOURCES
 from mockserver.control.findings import FINDING_RESOURCES
 from mockserver.control.ledger import LEDGER_RESOURCES
+from mockserver.control.metrics import METRIC_RESOURCES
 from mockserver.control.page import PAGE_RESOURCES
 from mockserver.control.requests import REQUEST_RESOURCES
 from mockserver.control.resource import Resource
@@ -29,6 +30,7 @@ RESOURCES: tuple[Resource, ...] = (
     *REQUEST_RESOURCES,
     *FINDING_RESOURCES,
     *COVERAGE_RESOURCES,
+    *METRIC_RESOURCES,
     *STREAM_RESOURCES,
     *PAGE_RESOURCES,
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mockserver.cli import serve, settings_of_flags
+from mockserver.completion import files
 from mockserver.flags import variables
 from mockserver.programs.names import VENDOR_HOST
 from mockserver.settings import unknown_variables
@@ -17,8 +18,8 @@ from mockserver.settings import unknown_variables
 if TYPE_CHECKING:
     from mockserver.settings import Settings
 
-NOT_FOR_PROGRAMS = frozenset({"port", "host"})
-"""Flags of `serve` that make no sense where a program is told the address."""
+NOT_FOR_PROGRAMS = frozenset({"port", "host", "metrics"})
+"""Flags of `serve` that make no sense where a program is told the address of a mock that ends with it."""
 CLOCK = "auto"
 """The clock of these commands, unless another is asked for: nobody who starts a program this way wants to wait."""
 
@@ -50,7 +51,9 @@ def _own(option: click.Parameter) -> click.Parameter:
 
 def program_argument(command: Callable[..., None]) -> Callable[..., None]:
     """The program, with its own flags untouched; `needed` refuses none."""
-    return click.argument("program", metavar="[--] CMD...", nargs=-1, type=click.UNPROCESSED)(command)
+    return click.argument("program", metavar="[--] CMD...", nargs=-1, type=click.UNPROCESSED, shell_complete=files)(
+        command
+    )
 
 
 def needed(program: tuple[str, ...]) -> tuple[str, ...]:
