@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,10 @@ from openapi.document import Document, load
 
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("dev")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell has its background jobs ignore Control-C, and they hand that down: tests that interrupt would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 KEY = "sk-mock-test"
 BASE = "http://mock.test"
