@@ -299,11 +299,14 @@ class NovitaWorld:
         return counted
 
     def requests(self) -> list[dict[str, Any]]:
-        """Every call of the client, oldest first, as GET /__mock/requests has them."""
+        """Every call of the client, oldest first, as GET /__mock/requests has them; JSON bodies as their values."""
+        import orjson
+
         from mockserver.control.requests import describe_entry
 
         journal = self._world.journal
-        found: list[dict[str, Any]] = self._server.call(lambda: [describe_entry(entry) for entry in journal])
+        told = self._server.call(lambda: orjson.dumps([describe_entry(entry) for entry in journal]))
+        found: list[dict[str, Any]] = orjson.loads(told)  # bodies are fragments of JSON until here
         return found
 
 

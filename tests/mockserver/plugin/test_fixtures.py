@@ -99,6 +99,7 @@ def test_money_and_findings_are_at_hand(novita_world: NovitaWorld) -> None:
     assert len(novita_world.ledger.double_spends()) == 1
     assert novita_world.findings()["NV301"] == 1
     assert [entry["fault"] for entry in novita_world.requests()] == ["status 504", None]
+    assert [entry["request"]["request"]["seed"] for entry in novita_world.requests()] == [1, 1]
     novita_world.ledger.check_budget(0.0042)
     with pytest.raises(AssertionError, match="2 tasks, 2 pictures"):
         novita_world.ledger.check_budget(0.004)
