@@ -25,7 +25,7 @@ settings.register_profile("dev", deadline=None, suppress_health_check=[HealthChe
 settings.load_profile("dev")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell has its background jobs ignore Control-C, and they hand that down: tests that interrupt would wait for ever.
+    # A shell has its background jobs ignore Control-C, and they hand that down: tests that interrupt would never end.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 KEY = "sk-mock-test"
