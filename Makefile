@@ -17,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup run reference clients browser test fmt lint types generated generate check conformance mutants bench lint-openapi wheel container lock clean
+.PHONY: help setup run reference clients browser test fmt lint types generated generate check conformance mutants docs docs-serve bench lint-openapi wheel container lock clean
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=python3.12] [PORT=4280] [ARGS='...']"
@@ -69,6 +69,7 @@ generate: $(SETUP) clients ## write the generated files again
 	$(BIN)/python docs/make_faults.py
 	$(BIN)/python docs/make_findings.py
 	$(BIN)/python docs/make_features.py
+	$(BIN)/python docs/make_cli.py --write
 	$(BIN)/python docs/make_fault_table.py --write
 	$(BIN)/python docs/make_weaknesses.py --write
 	$(BIN)/python docs/make_sweep.py --write
@@ -84,11 +85,13 @@ generated: $(SETUP) ## look for generated files that are out of date
 	$(BIN)/python docs/make_faults.py --check
 	$(BIN)/python docs/make_findings.py --check
 	$(BIN)/python docs/make_features.py --check
+	$(BIN)/python docs/make_cli.py --check
 	$(BIN)/python docs/make_fault_table.py --check
 	$(BIN)/python -m tests.contract.documented_table --check
 
-check: lint types generated test ## everything that CI demands
+check: lint types generated docs test ## everything that CI demands
 
+DOCS_PORT ?= 8000
 TARGET ?= http://127.0.0.1:$(PORT)
 conformance: $(SETUP) ## judge the server at TARGET (NOVITA_API_KEY=KEY make conformance TARGET=URL ARGS='--strict')
 	$(BIN)/novita-conformance run $(TARGET) $(ARGS)
@@ -98,6 +101,12 @@ mutants: $(SETUP) ## run every mutant against the suite and write the kill matri
 
 bench: $(SETUP) ## compare speed with the limit and other mock servers (wrk; npm for the others); ARGS=--write keeps the table
 	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(SETUP) ## build the site of docs/ into build/site; whatever is broken or orphaned is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+docs-serve: $(SETUP) ## show the site of docs/ on DOCS_PORT (8000) while you write
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:$(DOCS_PORT)
 
 lint-openapi: ## lint the document with redocly (needs npm)
 	@command -v npx >/dev/null || { echo "redocly comes from npm: install node and npm"; exit 2; }
