@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -101,7 +101,7 @@ async def an_empty_storage_changes_nothing(t: Trial) -> None:
 
 @area.check("V3-STORAGE-004")
 async def pictures_are_put_into_the_bucket(t: Trial) -> None:
-    for stored in (*await _directly(t), *await _in_a_directory(t)):
+    for stored in await _all_of(t, _directly(t), _in_a_directory(t)):
         asked = int(stored.task.body["request"]["image_num"])
         drawn = [file for file in stored.files if _is_a_picture(file)]
         if len(drawn) != asked:
@@ -119,7 +119,7 @@ async def files_lie_straight_in_the_path(t: Trial) -> None:
 
 @area.check("V3-STORAGE-006")
 async def files_lie_in_a_directory_below_the_path(t: Trial) -> None:
-    for stored in (*await _in_a_directory(t), *await _not_directly(t)):
+    for stored in await _all_of(t, _in_a_directory(t), _not_directly(t)):
         for key in _keys(stored):
             if "/" not in key.strip("/"):
                 t.fail(f"files in a directory below {stored.path}", f"{stored.path}/{key}", stored.task)
@@ -127,7 +127,7 @@ async def files_lie_in_a_directory_below_the_path(t: Trial) -> None:
 
 @area.check("V3-STORAGE-007")
 async def the_result_names_each_picture(t: Trial) -> None:
-    for stored in (*await _directly(t), *await _in_a_directory(t)):
+    for stored in await _all_of(t, _directly(t), _in_a_directory(t)):
         images = stored.task.result.at("images")
         entries = images if isinstance(images, list) else []
         named = [unquote(str(entry.get("image_url"))) for entry in entries if isinstance(entry, dict)]
@@ -160,6 +160,10 @@ async def _in_a_directory(t: Trial) -> list[Stored]:
 
 async def _not_directly(t: Trial) -> list[Stored]:
     return await _by_each(t, "not directly", image_num=1, save_to_path_directly=False)
+
+
+async def _all_of(t: Trial, *kinds: Awaitable[list[Stored]]) -> list[Stored]:
+    return [stored for found in await t.all(kinds) for stored in found]
 
 
 async def _by_each(t: Trial, name: str, *, image_num: int, **how: bool) -> list[Stored]:
