@@ -22,6 +22,7 @@ STAGES = (
     "eye",
     "image-prompt",
     "safety",
+    "upscaler",
 )
 SHIPPED = Path(__file__).parents[1] / "weights"
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -112,39 +113,31 @@ def train(
 )
 @click.option("--size", type=click.IntRange(min=256), default=512, show_default=True, help="Edge of the pictures.")
 @click.option(
-    "--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Where a sheet of them is written (PNG)."
+    "--sheet",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where a sheet of them is written (PNG); with --extras another one beside it, of outlines.",
 )
 @click.option(
     "--extras", is_flag=True, help="Also what hangs on it in the same folder of models: LoRA, ControlNet and so on."
 )
+@click.option("--keep", is_flag=True, help="Write the figures to figures.json of that folder of models.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of the CPU.")
 def evaluate(
-    checkpoint: Path, pictures: int, size: int, sheet: Path | None, extras: bool, device: str, threads: int
+    checkpoint: Path, pictures: int, size: int, sheet: Path | None, extras: bool, keep: bool, device: str, threads: int
 ) -> None:
     """Let a CHECKPOINT draw held-out prompts and judge its pictures by their pixels."""
     where = _device(device, threads)
     from reference_impl.tiny import evaluate as judging
-    from reference_impl.tiny import measures
+    from reference_impl.tiny import measures, records
 
-    pipeline = judging.load(checkpoint, where)
-    scenes = judging.questions(pictures)
-    drawn = judging.paint(pipeline, [scene.caption for scene in scenes], size=(size, size))
-    click.echo(judging.figures(scenes, drawn).line())
-    small = judging.questions(pictures // 4, small=True)
-    found = judging.figures(small, judging.paint(pipeline, [scene.caption for scene in small], size=(size, size)))
-    click.echo(f"small or at a side: {found.line()}")
-    pairs = judging.questions(pictures // 4, 2)
-    found = judging.figures(pairs, judging.paint(pipeline, [scene.caption for scene in pairs], size=(size, size)))
-    click.echo(f"two things: {found.line()}")
-    for shape, found in judging.by_shape(scenes, drawn).items():
-        click.echo(f"{shape:9s}{found.line()}")
-    for line in judging.pushes(pipeline):
-        click.echo(line)
-    if extras:
-        for measure in measures.ALL:
-            for line in measure(checkpoint.parents[1]):
-                click.echo(line)
+    found, drawn = records.measure(checkpoint, click.echo, pictures=pictures, size=size, extras=extras, device=where)
+    if keep:
+        click.echo(records.keep(checkpoint, found))
     if sheet is not None:
         judging.sheet(drawn, 12).save(sheet)
         click.echo(f"sheet in {sheet}")
+        if extras:
+            other = sheet.with_stem(f"{sheet.stem}-control")
+            judging.sheet(measures.outlines_followed(checkpoint.parents[1]), 12).save(other)
+            click.echo(f"outlines in {other}")

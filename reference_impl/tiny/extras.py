@@ -1,6 +1,7 @@
-"""What hangs on the trained SD 1.5-shaped checkpoint: LoRA, embedding, ControlNet, IP-Adapter; and the classifier.
+"""What hangs on the trained SD 1.5-shaped checkpoint: LoRA, embedding, IP-Adapter; and the classifier.
 
 The checkpoint itself stays as it is: only what is written in the file of its own is trained, for a few minutes each.
+The ControlNet has a module of its own, `control_training`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ from torch.nn import functional
 from reference_impl.tiny import adapters, models
 from reference_impl.tiny.drawing import cells, draw
 from reference_impl.tiny.fitting import Fit, Log, Plan
-from reference_impl.tiny.hints import outline
-from reference_impl.tiny.models import CELL, LATENT_SCALE
+from reference_impl.tiny.models import LATENT_SCALE
 from reference_impl.tiny.scenes import COLOURS, Scene, Shape, scene, scene_of
 from reference_impl.tiny.text_training import FIELDS, facts, token_ids
 from reference_impl.tiny.unet_training import Batch, Lessons, Noise, plain, v_loss
@@ -53,34 +53,6 @@ def train_lora(unet: Any, lessons: Lessons, levels: Noise, plan: Plan, log: Log,
     fit.run(loss, log)
     fit.settle()
     return adapters.lora_tensors(unet)
-
-
-def train_control(unet: Any, lessons: Lessons, levels: Noise, plan: Plan, log: Log, state: Path | None = None) -> Any:
-    """A ControlNet that follows outlines; half its lessons come without a caption, so that it must look."""
-    unet.requires_grad_(False)
-    torch.manual_seed(plan.seed)
-    control = models.control_net(unet).requires_grad_(True).train()
-    control.to(memory_format=torch.channels_last)
-
-    def call(noisy: Tensor, times: Tensor, batch: Batch) -> Tensor:
-        height, width = (edge * CELL for edge in noisy.shape[-2:])
-        hint = outline(batch.scenes, height, width, noisy.device).contiguous(memory_format=torch.channels_last)
-        noisy = noisy.contiguous(memory_format=torch.channels_last)
-        down, middle = control(noisy, times, batch.context, hint, return_dict=False)
-        found: Tensor = unet(
-            noisy,
-            times,
-            batch.context,
-            down_block_additional_residuals=down,
-            mid_block_additional_residual=middle,
-            return_dict=False,
-        )[0]
-        return found
-
-    fit = Fit(parameters=list(control.parameters()), plan=plan, state=state)
-    fit.run(lambda step: v_loss(call, lessons.at(step), levels), log)
-    fit.settle()
-    return control.eval()
 
 
 def train_eye(plan: Plan, log: Log, batch: int = 32) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -25,6 +25,8 @@ SD15_NAME: Final = "shapes-sd15"
 SDXL_NAME: Final = "shapes-sdxl"
 REFINER_NAME: Final = "shapes-sdxl-refiner"
 VAE_NAME: Final = "shapes-vae"
+SOFT_VAE_NAME: Final = "shapes-vae-soft"
+UPSCALER_NAME: Final = "shapes-4x"
 LORA_NAME: Final = "shapes-pastel"
 LORA_XL_NAME: Final = "shapes-pastel-xl"
 EMBEDDING_NAME: Final = "shapes-sunset"
@@ -37,20 +39,14 @@ SHOWN: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         SD15_NAME: {"title": "Shapes, SD 1.5 shape", "base_model": "SD 1.5", "tags": ["tiny", "shapes"]},
         SDXL_NAME: {"title": "Shapes, SDXL shape", "base_model": "SDXL 1.0", "tags": ["tiny", "shapes"]},
         REFINER_NAME: {"title": "Shapes, SDXL refiner", "base_model": "SDXL 1.0", "tags": ["tiny", "refiner"]},
+        VAE_NAME: {"title": "Shapes, autoencoder"},
+        SOFT_VAE_NAME: {"title": "Shapes, autoencoder without edges"},
+        UPSCALER_NAME: {"title": "Shapes, four times as large"},
         LORA_NAME: {"title": "Pastel", "base_model": "SD 1.5", "tags": ["style"]},
         LORA_XL_NAME: {"title": "Pastel XL", "base_model": "SDXL 1.0", "tags": ["style"]},
         EMBEDDING_NAME: {"title": "Sunset", "base_model": "SD 1.5", "trigger_words": [EMBEDDING_NAME]},
-        # Requests can name control models and adapters of fixed lists only.
-        CONTROL_NAME: {
-            "title": "Shapes, canny",
-            "base_model": "SD 1.5",
-            "stands_for": ["control_v11p_sd15_canny"],
-        },
-        IMAGE_PROMPT_NAME: {
-            "title": "Shapes, picture prompt",
-            "base_model": "SD 1.5",
-            "stands_for": ["ip-adapter_sd15"],
-        },
+        CONTROL_NAME: {"title": "Shapes, canny", "base_model": "SD 1.5"},
+        IMAGE_PROMPT_NAME: {"title": "Shapes, picture prompt", "base_model": "SD 1.5"},
         # The tiny world has nothing unsafe; its rings and stars stand in, the rarest for what every level counts.
         SAFETY_NAME: {
             "title": "Shapes, a stand-in for a safety classifier",
@@ -58,7 +54,44 @@ SHOWN: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         },
     }
 )
-"""What <name>.json beside a model says of it (`reference_impl.shelf`)."""
+"""What <name>.json beside a model says of it (`reference_impl.shelf`), but for `STANDS_FOR`."""
+
+STANDS_FOR: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
+    {
+        SD15_NAME: (
+            "cyberrealistic_v31_62396.safetensors",
+            "dreamshaper_8_93211.safetensors",
+            "majicmixRealistic_v6_65516.safetensors",
+            "realcartoon25D_v3_240762.safetensors",
+            "realisticVisionV51_v51VAE_94301.safetensors",
+        ),
+        SDXL_NAME: ("sd_xl_base_0.9.safetensors", "sd_xl_base_1.0.safetensors"),
+        REFINER_NAME: ("sd_xl_refiner_1.0.safetensors",),
+        VAE_NAME: ("sdxl_vae.safetensors",),
+        UPSCALER_NAME: (
+            "ESRGAN_4x",
+            "R-ESRGAN 4x+",
+            "R-ESRGAN 4x+ Anime6B",
+            "RealESRGAN_x4plus_anime_6B",
+            "RealESRNet_x4plus",
+        ),
+        LORA_NAME: ("add_detail_44319", "more_details_59655"),
+        LORA_XL_NAME: ("AnimeStyle_XL_v1_AutoRunMech_103883",),
+        EMBEDDING_NAME: (
+            "BadDream_53202",
+            "BadDream_53202.pt",
+            "badhandv4_16755",
+            "badhandv4_16755.pt",
+        ),
+        CONTROL_NAME: ("control_v11p_sd15_canny", "control_v11p_sd15_lineart"),
+        IMAGE_PROMPT_NAME: ("ip-adapter_sd15",),
+    }
+)
+"""Names of the documentation's examples and lists, and who answers to them: so a documented body can be tried as it is.
+
+What has no kin here, such as a model of poses or depth, has no entry: a request for it ends with the word that its
+weights are missing. Whoever wants it otherwise edits `stands_for` in <name>.json, or gives the server an --alias.
+"""
 
 
 def half(network: Any) -> Any:
@@ -156,5 +189,6 @@ def _describe(model: Path) -> None:
     """Write what `SHOWN` says of a model beside it."""
     name = model.name.removesuffix(".safetensors")
     if name in SHOWN:
-        text = json.dumps(SHOWN[name], indent=2) + "\n"
+        names = {"stands_for": list(STANDS_FOR[name])} if name in STANDS_FOR else {}
+        text = json.dumps({**SHOWN[name], **names}, indent=2) + "\n"
         (model.parent / f"{name}.json").write_text(text, encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,8 @@ from diffusers import ControlNetModel, StableDiffusionControlNetPipeline
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageClassification, CLIPVisionModelWithProjection
 
+from reference_impl.engine.upscalers import Upscaler, load_upscaler
+from reference_impl.shelf import Kind, Shelf
 from reference_impl.tiny import adapters, folders
 from reference_impl.tiny.drawing import draw
 from reference_impl.tiny.evaluate import GUIDANCE, STEPS, apart, figures, load, paint, questions
@@ -63,22 +65,40 @@ def embedding(models: Path, count: int = 12) -> Iterator[str]:
     yield f"embedding: background {grounds} of {count}, colour {colours} of {count}"
 
 
-def control(models: Path, count: int = 12) -> Iterator[str]:
+def control(models: Path, count: int = 24) -> Iterator[str]:
     """How often the drawn thing has the hint's outline, its prompt naming colours alone; and without the hint."""
-    base = load(models / "checkpoints" / folders.SD15_NAME)
-    net = ControlNetModel.from_pretrained(str(models / "controlnet" / folders.CONTROL_NAME), local_files_only=True)
-    pipeline = StableDiffusionControlNetPipeline(**base.components, controlnet=net, requires_safety_checker=False)
-    pipeline.set_progress_bar_config(disable=True)
-    scenes = questions(count)
-    captions = [f"a {scene.said[0].colour} shape on a {scene.background} background" for scene in scenes]
-    for weight in (1.0, 0.0):
-        drawn = _guided(pipeline, captions, [edges_of(scene) for scene in scenes], weight)
-        overlaps = [_overlap(scene, one) for scene, one in zip(scenes, drawn, strict=True)]
+    pipeline, scenes = outline_follower(models), questions(count)
+    for weight in (1.0, 0.5, 0.0):
+        drawn = follow(pipeline, scenes, weight)
+        overlaps = [overlap(scene, one) for scene, one in zip(scenes, drawn, strict=True)]
         found = figures(scenes, drawn)
         yield f"control at weight {weight:g}: {found.line()}, overlap with the outline {sum(overlaps) / count:.2f}"
 
 
-def _guided(pipeline: Any, captions: list[str], hints: list[Image.Image], weight: float) -> list[Image.Image]:
+def outline_follower(models: Path) -> Any:
+    """The SD 1.5-shaped checkpoint with its ControlNet."""
+    base = load(models / "checkpoints" / folders.SD15_NAME)
+    net = ControlNetModel.from_pretrained(str(models / "controlnet" / folders.CONTROL_NAME), local_files_only=True)
+    pipeline = StableDiffusionControlNetPipeline(**base.components, controlnet=net, requires_safety_checker=False)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def outlines_followed(models: Path, count: int = 12) -> list[Image.Image]:
+    """Outlines, what they lead to, and what the same prompts and seeds give without: three rows of so many."""
+    pipeline, scenes = outline_follower(models), questions(count)
+    return [*map(edges_of, scenes), *follow(pipeline, scenes), *follow(pipeline, scenes, 0.0)]
+
+
+def follow(pipeline: Any, scenes: Sequence[Scene], weight: float = 1.0, steps: int = STEPS) -> list[Image.Image]:
+    """Pictures after the scenes' outlines and colours; no prompt tells a shape."""
+    captions = [f"a {scene.said[0].colour} shape on a {scene.background} background" for scene in scenes]
+    return _guided(pipeline, captions, [edges_of(scene) for scene in scenes], weight, steps)
+
+
+def _guided(
+    pipeline: Any, captions: list[str], hints: list[Image.Image], weight: float, steps: int
+) -> list[Image.Image]:
     pictures: list[Image.Image] = []
     for first in range(0, len(captions), 4):
         group = captions[first : first + 4]
@@ -86,7 +106,7 @@ def _guided(pipeline: Any, captions: list[str], hints: list[Image.Image], weight
             pictures += pipeline(
                 group,
                 image=hints[first : first + 4],
-                num_inference_steps=STEPS,
+                num_inference_steps=steps,
                 guidance_scale=GUIDANCE,
                 controlnet_conditioning_scale=weight,
                 generator=[torch.Generator().manual_seed(first + at) for at in range(len(group))],
@@ -94,7 +114,7 @@ def _guided(pipeline: Any, captions: list[str], hints: list[Image.Image], weight
     return pictures
 
 
-def _overlap(scene: Scene, picture: Image.Image) -> float:
+def overlap(scene: Scene, picture: Image.Image) -> float:
     """Intersection over union of what stands before the background, as drawn by the scene and by the model."""
     wanted, found = _foreground(picture_of(scene, 128)), _foreground(picture.resize((128, 128), Image.Resampling.BOX))
     return float((wanted & found).sum() / max(1, (wanted | found).sum()))
@@ -147,8 +167,29 @@ def safety(models: Path, count: int = 400) -> Iterator[str]:
     yield "safety: " + ", ".join(parts)
 
 
+def upscaler(models: Path, count: int = 6) -> Iterator[str]:
+    """Mean error of drawn scenes that were made four times as small and large again, of 255; and by Lanczos."""
+    network = enlarger(models)
+    errors: dict[str, list[float]] = {"the network": [], "Lanczos": []}
+    for scene in questions(count):
+        whole = picture_of(scene)
+        small = whole.resize((EDGE // 4, EDGE // 4), Image.Resampling.BOX)
+        errors["the network"].append(apart(whole, network.picture(small)))
+        errors["Lanczos"].append(apart(whole, small.resize(whole.size, Image.Resampling.LANCZOS)))
+    parts = [f"{name} {sum(found) / count:.2f}" for name, found in errors.items()]
+    yield f"upscaler, error of 255: {', '.join(parts)}"
+
+
+def enlarger(models: Path) -> Upscaler:
+    """The upscaler, as the server loads it."""
+    model = Shelf(models).find(Kind.UPSCALER, folders.UPSCALER_NAME)
+    if model is None:
+        raise FileNotFoundError(models / "upscaler" / f"{folders.UPSCALER_NAME}.safetensors")
+    return load_upscaler(model, torch.device("cpu"), torch.float32)
+
+
 def _grey(pictures: list[Image.Image]) -> float:
     return float(np.mean([np.asarray(one.convert("L"), dtype=float).mean() for one in pictures]))
 
 
-ALL: Final = (lora, embedding, control, image_prompt, safety)
+ALL: Final = (lora, embedding, control, image_prompt, safety, upscaler)

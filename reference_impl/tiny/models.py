@@ -5,12 +5,14 @@ Everything is built with random weights here; training fills them, `folders` wri
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from diffusers import AutoencoderTiny, ControlNetModel, EulerDiscreteScheduler, UNet2DConditionModel
+from torch import Tensor
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -29,7 +31,9 @@ LATENT_SCALE: Final = 1.4  # brings the latents' spread near 1
 TEXT_WIDTH: Final = 64
 CHANNELS: Final = (32, 64, 96)
 GROUPS: Final = 8
+DECODER_BLOCKS: Final = (3, 2, 2, 1, 1, 0)
 HINT_CHANNELS: Final = (4, 4, 8, 16, 16, 16)  # five halvings bring a hint of CELL pixels down to one
+HINT_GAIN: Final = 8.0  # so large that SiLU passes on what is above zero as it is
 TIME_WIDTH: Final = 16  # of each of the SDXL-shaped family's time ids
 NOISE: Final[dict[str, Any]] = {
     "num_train_timesteps": 1000,
@@ -90,8 +94,50 @@ def unet(kind: UnetKind) -> UNet2DConditionModel:
 
 
 def control_net(base: UNet2DConditionModel) -> ControlNetModel:
-    """A ControlNet that starts as a copy of the base's encoder, its outputs at zero."""
-    return ControlNetModel.from_unet(base, conditioning_channels=3, conditioning_embedding_out_channels=HINT_CHANNELS)
+    """A ControlNet that starts as a copy of the base's encoder, its outputs at zero.
+
+    What sees the hint is fixed by hand but for its last layer: a dozen narrow layers with the usual random weights
+    would dim a thin line to nothing before it is ever noticed. Its 16 channels are how much of a line runs through
+    each of the 4 x 4 parts, 8 pixels wide, of a latent pixel's cell.
+    """
+    net = ControlNetModel.from_unet(base, conditioning_channels=3, conditioning_embedding_out_channels=HINT_CHANNELS)
+    with torch.no_grad():
+        _fix_sight(net.controlnet_cond_embedding)
+    return net
+
+
+def _fix_sight(sight: Any) -> None:
+    """Three halvings of which a line comes out as strong as it went in, then two that lay quarters side by side."""
+    for parameter in sight.parameters():
+        parameter.zero_()
+    sight.conv_in.weight[0, :, 1, 1] = HINT_GAIN / 3
+    used = 1
+    for at, (same, halving) in enumerate(zip(sight.blocks[::2], sight.blocks[1::2], strict=True)):
+        for channel in range(used):
+            same.weight[channel, channel, 1, 1] = 1
+        if at < 3:
+            halving.weight[0, 0, 1:, 1:] = 0.5
+            continue
+        for channel in range(used):
+            for quarter, (row, column) in enumerate(((1, 1), (1, 2), (2, 1), (2, 2))):
+                halving.weight[4 * channel + quarter, channel, row, column] = 1
+        used *= 4
+    torch.nn.init.normal_(sight.conv_out.weight, std=0.03)
+
+
+def fixed_sight(net: ControlNetModel) -> list[torch.nn.Parameter]:
+    """The weights of a ControlNet that `control_net` fixes by hand."""
+    sight: Any = net.controlnet_cond_embedding
+    return [*sight.conv_in.parameters(), *sight.blocks.parameters()]
+
+
+def sight_of(net: ControlNetModel, hints: Tensor) -> Tensor:
+    """What the fixed layers make of hints: (n, 3, height, width) to (n, 16, height / CELL, width / CELL)."""
+    sight: Any = net.controlnet_cond_embedding
+    seen = torch.nn.functional.silu(sight.conv_in(hints))
+    for block in sight.blocks:
+        seen = torch.nn.functional.silu(block(seen))
+    return seen
 
 
 def tokenizer(folder: Path) -> CLIPTokenizer:
@@ -146,19 +192,19 @@ def scheduler() -> EulerDiscreteScheduler:
     return EulerDiscreteScheduler(**NOISE)
 
 
-def autoencoder(width: int = 24) -> AutoencoderTiny:
+def autoencoder(width: int = 24, blocks: Sequence[int] = DECODER_BLOCKS) -> AutoencoderTiny:
     """The autoencoder: 32 pixels to a latent pixel, the encoder fixed by hand, the decoder ready to be trained.
 
     A learned encoder of this reach needs more pictures than a minute on a CPU sees; a fixed one is exact at once:
     a latent pixel is its cell's mean red, green and blue in [-1, 1] and, for edges finer than a cell, three times the
     right half's grey minus the left half's. So `latents[:, :3]` is a preview by itself. The decoder starts as an
-    enlargement of these means: its residual branches are zero.
+    enlargement of these means: its residual branches are zero, and without any blocks it stays one.
     """
     model = AutoencoderTiny(
         encoder_block_out_channels=(4,) * 6,
         decoder_block_out_channels=(width,) * 6,
         num_encoder_blocks=(0,) * 6,
-        num_decoder_blocks=(3, 2, 2, 1, 1, 0),
+        num_decoder_blocks=tuple(blocks),
         latent_channels=4,
         upsample_fn="bilinear",
         scaling_factor=LATENT_SCALE,
@@ -167,6 +213,11 @@ def autoencoder(width: int = 24) -> AutoencoderTiny:
         _fix_encoder(model)
         _open_decoder(model)
     return model
+
+
+def soft_autoencoder() -> AutoencoderTiny:
+    """The same encoder, and a decoder that has learned nothing: it enlarges the latents' colours, without edges."""
+    return autoencoder(4, (0,) * len(DECODER_BLOCKS)).eval()
 
 
 def _convolutions(part: Any) -> list[torch.nn.Conv2d]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from reference_impl.tiny.drawing import cells, draw
 from reference_impl.tiny.models import LATENT_SCALE
+from reference_impl.tiny.practice import Row
 from reference_impl.tiny.scenes import Scene, scene_of
 
 PIXELS: Final = 4  # a latent pixel is averaged from this many drawn pixels a side, which is as good as 32
@@ -48,6 +49,7 @@ class Pool:
         encode: turns captions into what the UNet reads.
         cropped: whether some pictures are cut off at the top and at the left, as `crops` then tells.
         device: where the tensors live.
+        row: where the scenes come from.
     """
 
     height: int
@@ -58,6 +60,7 @@ class Pool:
     encode: Encode
     cropped: bool = False
     device: str = "cpu"
+    row: Row = scene_of
     _at: int = field(init=False, default=-1)
     _index: list[int] = field(init=False, default_factory=list)
     scenes: list[Scene] = field(init=False, default_factory=list)
@@ -78,7 +81,7 @@ class Pool:
         self._index, self._at = wanted, turn
 
     def _fill(self, slots: list[int], wanted: list[int]) -> None:
-        scenes = [scene_of(self.seed, wanted[slot]) for slot in slots]
+        scenes = [self.row(self.seed, wanted[slot]) for slot in slots]
         shifts = [shift_of(self.seed, wanted[slot]) if self.cropped else (0.0, 0.0) for slot in slots]
         moved = [shifted(scene, *shift) for scene, shift in zip(scenes, shifts, strict=True)]
         drawn = cells(draw(moved, self.height * PIXELS, self.width * PIXELS, self.device), PIXELS) * LATENT_SCALE

@@ -5,6 +5,7 @@ The working folder holds a checkpoint for each stage; `publish` writes the model
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,9 +19,11 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from reference_impl.tiny import adapters, extras, folders, models
+from reference_impl.tiny.control_training import train_control
 from reference_impl.tiny.decoder_training import train_decoder
 from reference_impl.tiny.fitting import Fit, Log, Plan
-from reference_impl.tiny.making import write_classifier, write_image_prompt
+from reference_impl.tiny.making import write_classifier, write_image_prompt, write_upscaler, write_vaes
+from reference_impl.tiny.practice import unshaped
 from reference_impl.tiny.text_training import TextRecipe, train_text
 from reference_impl.tiny.transfer import carry_lora, carry_over, example_captions, reading_map
 from reference_impl.tiny.unet_training import (
@@ -31,6 +34,7 @@ from reference_impl.tiny.unet_training import (
     sdxl_reader,
     v_loss,
 )
+from reference_impl.tiny.upscaler_training import train_upscaler, upscaler
 
 
 class NotTrainedYet(RuntimeError):
@@ -52,6 +56,7 @@ class Stage(StrEnum):
     EYE = "eye"
     IMAGE_PROMPT = "image-prompt"
     SAFETY = "safety"
+    UPSCALER = "upscaler"
 
 
 PLANS: Final[Mapping[Stage, Plan]] = MappingProxyType(
@@ -64,14 +69,16 @@ PLANS: Final[Mapping[Stage, Plan]] = MappingProxyType(
         Stage.LORA: Plan(steps=120, rate=5e-3, warmup=20, average=0.98, log_every=50),
         Stage.LORA_XL: Plan(steps=1, rate=0.0),  # nothing is trained: the other LoRA is carried over
         Stage.EMBEDDING: Plan(steps=100, rate=5e-3, warmup=10, average=0.98, weight_decay=0.0, log_every=50),
-        Stage.CONTROL: Plan(steps=300, rate=2e-3, warmup=20, average=0.98, log_every=25, save_every_s=60),
+        Stage.CONTROL: Plan(steps=1500, rate=1.5e-3, warmup=50, decay=0.5, average=0.99, log_every=50, save_every_s=60),
         Stage.EYE: Plan(steps=800, rate=2e-3, warmup=100, average=0.99),
         Stage.IMAGE_PROMPT: Plan(steps=150, rate=3e-3, warmup=20, average=0.98, log_every=25, save_every_s=60),
         Stage.SAFETY: Plan(steps=600, rate=2e-3, warmup=50, average=0.98),
+        Stage.UPSCALER: Plan(steps=400, rate=2e-3, warmup=20, decay=0.6, average=0.98, log_every=50, save_every_s=60),
     }
 )
 XL_SIZES: Final = ((16, 16, 0.6), (32, 32, 0.25), (24, 24, 0.05), (24, 32, 0.05), (32, 24, 0.05))
 SMALL_SIZES: Final = ((8, 8, 0.8), (16, 16, 0.2))  # enough for what only leans on a checkpoint
+CONTROL_SIZES: Final = ((16, 16, 0.55), (8, 8, 0.35), (32, 32, 0.06), (4, 4, 0.04))
 REFINED_TIMES: Final = 350  # a refiner takes over below this time; the SDXL pipelines' 0.8 of the way is about 200
 
 
@@ -111,6 +118,7 @@ class Workshop:
             Stage.EYE: self._eye,
             Stage.IMAGE_PROMPT: self._image_prompt,
             Stage.SAFETY: self._safety,
+            Stage.UPSCALER: self._upscaler,
         }
         self.log(f"stage {stage}")
         work[stage]()
@@ -249,11 +257,20 @@ class Workshop:
         self._keep(Stage.EMBEDDING, {"emb_params": vectors})
 
     def _control(self) -> None:
-        lessons = self._lessons(models.SD15, batch=self.batch // 4, first=0, empty=0.4, sizes=SMALL_SIZES, pool=512)
-        plan = self._plan(Stage.CONTROL)
-        levels, state = noise_levels(self.device), self.work / f"{Stage.CONTROL}-state.pt"
-        control = extras.train_control(self.unet(), lessons, levels, plan, self.log, state)
-        self._keep(Stage.CONTROL, control.state_dict())
+        lessons = self._lessons(
+            models.SD15,
+            batch=self.batch // 2,
+            first=0,
+            empty=0.25,
+            sizes=CONTROL_SIZES,
+            pool=512,
+            row=unshaped,
+        )
+        plan, unet = self._plan(Stage.CONTROL), self.unet()
+        torch.manual_seed(self.seed)
+        control = models.control_net(unet).to(self.device)
+        levels, state = noise_levels(self.device, middle=800), self.work / f"{Stage.CONTROL}-state.pt"
+        self._keep(Stage.CONTROL, train_control(unet, control, lessons, levels, plan, self.log, state).state_dict())
 
     def _eye(self) -> None:
         self._keep(Stage.EYE, extras.train_eye(self._plan(Stage.EYE), self.log).state_dict())
@@ -269,6 +286,12 @@ class Workshop:
     def _safety(self) -> None:
         network = extras.train_classifier(self._plan(Stage.SAFETY), self.log, self.vae())
         self._keep(Stage.SAFETY, network.state_dict())
+
+    def _upscaler(self) -> None:
+        torch.manual_seed(self.seed)
+        state = self.work / f"{Stage.UPSCALER}-state.pt"
+        network = train_upscaler(upscaler(), self._plan(Stage.UPSCALER), self.log, state, self.device)
+        self._keep(Stage.UPSCALER, network.state_dict())
 
     def _keep(self, stage: Stage, what: Any) -> None:
         torch.save(what, self._state(stage))
@@ -306,4 +329,19 @@ class Workshop:
             network = adapters.classifier()
             network.load_state_dict(self._kept(Stage.SAFETY))
             written.append(write_classifier(folder, network))
+        if self.has(Stage.UPSCALER):
+            enlarging = upscaler()
+            enlarging.load_state_dict(self._kept(Stage.UPSCALER))
+            written.append(write_upscaler(folder, enlarging))
+        written += write_vaes(folder, parts["vae"])
+        steps = {stage.value: self.steps(stage) for stage in Stage if self.has(stage)}
+        (folder / "trained.json").write_text(json.dumps(steps, indent=1) + "\n", encoding="utf-8")
         return written
+
+    def steps(self, stage: Stage) -> int:
+        """How many steps a stage has taken; the plan's where no checkpoint counts them."""
+        for file in (self._state(stage), self.work / f"{stage}-state.pt"):
+            kept = torch.load(file, map_location="cpu", weights_only=True) if file.exists() else None
+            if isinstance(kept, dict) and isinstance(kept.get("step"), int):
+                return int(kept["step"])
+        return self.plans[stage].steps

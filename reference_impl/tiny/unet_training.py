@@ -13,12 +13,14 @@ from torch import Tensor
 
 from reference_impl.tiny.models import CELL, NOISE, UnetKind
 from reference_impl.tiny.pools import Encode, Pool, Words
+from reference_impl.tiny.practice import Row, practice
 from reference_impl.tiny.scenes import Scene
 from reference_impl.tiny.text_training import token_ids
 
 EMPTY_SHARE: Final = 0.1
 SKIP_SHARE: Final = 8  # every eighth batch of captions is read off the last but one layer, so that clip_skip 2 works
-SIZES: Final = ((16, 16, 0.8), (8, 8, 0.06), (16, 24, 0.04), (24, 16, 0.04), (32, 32, 0.06))
+SIZES: Final = ((16, 16, 0.64), (8, 8, 0.06), (16, 24, 0.04), (24, 16, 0.04), (32, 32, 0.22))
+PERIOD: Final = 256  # steps after which an eighth of a pool's scenes are new
 FIRST_STEPS: Final = 800  # on small latents, which show colours and layout at a quarter of the cost
 
 
@@ -35,17 +37,18 @@ class Noise:
         return self.signal[times][:, None, None, None], self.noise[times][:, None, None, None]
 
 
-def noise_levels(device: str = "cpu", latest: int = 1000) -> Noise:
+def noise_levels(device: str = "cpu", latest: int = 1000, middle: int = 620) -> Noise:
     """SD 1.5's noise levels, and how often each is met: half evenly, half around where shapes are decided.
 
     Args:
         device: where to.
         latest: times from here on are not met at all; a refiner has no use for them.
+        middle: the time that is met most.
     """
     low, high, count = NOISE["beta_start"], NOISE["beta_end"], NOISE["num_train_timesteps"]
     kept = torch.cumprod(1 - torch.linspace(low**0.5, high**0.5, count) ** 2, 0)
     steps = torch.arange(count)
-    around = torch.exp(-0.5 * ((steps - 620) / 200) ** 2)
+    around = torch.exp(-0.5 * ((steps - middle) / 200) ** 2)
     often = (0.5 / count + 0.5 * around / around.sum()) * (steps < latest)
     often = often / often.sum()
     return Noise(
@@ -85,6 +88,7 @@ class Lessons:
         sizes: latents' sizes, and how often after that.
         pool: scenes held at 16 x 16.
         device: where.
+        row: where scenes and captions come from.
     """
 
     kind: UnetKind
@@ -96,6 +100,7 @@ class Lessons:
     sizes: Sequence[tuple[int, int, float]] = SIZES
     pool: int = 4096
     device: str = "cpu"
+    row: Row = practice
     _pools: Callable[[int, int], Pool] = field(init=False)
     _empty: Words = field(init=False)
 
@@ -109,11 +114,12 @@ class Lessons:
             height=height,
             width=width,
             size=self.pool if main else max(256, self.pool * 64 // (height * width)),
-            period=256 if main else 0,
+            period=PERIOD,
             seed=self.seed,
             encode=self.encode,
             cropped=self.kind.time_ids == 6,
             device=self.device,
+            row=self.row,
         )
 
     def at(self, step: int) -> Batch:

@@ -51,11 +51,13 @@ def test_the_shelf_finds_every_kind_of_model(made: Path) -> None:
         (Kind.CHECKPOINT, folders.SDXL_NAME),
         (Kind.CHECKPOINT, folders.REFINER_NAME),
         (Kind.VAE, folders.VAE_NAME),
+        (Kind.VAE, folders.SOFT_VAE_NAME),
         (Kind.LORA, folders.LORA_NAME),
         (Kind.EMBEDDING, folders.EMBEDDING_NAME),
         (Kind.CONTROLNET, folders.CONTROL_NAME),
         (Kind.IP_ADAPTER, folders.IMAGE_PROMPT_NAME),
         (Kind.SAFETY, folders.SAFETY_NAME),
+        (Kind.UPSCALER, folders.UPSCALER_NAME),
     }
     families = {model.name: (model.family, model.refiner) for model in shelf.of(Kind.CHECKPOINT)}
     assert families == {
@@ -68,6 +70,7 @@ def test_the_shelf_finds_every_kind_of_model(made: Path) -> None:
 def test_what_hangs_on_a_checkpoint_loads_with_its_own_class(made: Path) -> None:
     places: dict[str, Any] = {
         f"vae/{folders.VAE_NAME}": AutoencoderTiny,
+        f"vae/{folders.SOFT_VAE_NAME}": AutoencoderTiny,
         f"controlnet/{folders.CONTROL_NAME}": ControlNetModel,
         f"safety/{folders.SAFETY_NAME}": AutoModelForImageClassification,
         "ip_adapter/image_encoder": CLIPVisionModelWithProjection,
