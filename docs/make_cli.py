@@ -139,7 +139,9 @@ def _what(option: click.Option, ctx: click.Context) -> str:
 def _escaped(text: str) -> str:
     """Text in which nothing is taken for a tag or an emphasis; what stands in backticks stays."""
     parts = re.split(r"(`[^`]*`)", text)
-    return "".join(part if part.startswith("`") else re.sub(r"([<*\\[\]])", r"\\\1", part) for part in parts)
+    for place in range(0, len(parts), 2):
+        parts[place] = re.sub(r"([*\\[\]])", r"\\\1", parts[place]).replace("<", "&lt;")
+    return "".join(parts)
 
 
 def _cell(text: str) -> str:

@@ -20,7 +20,7 @@ HEAD = "<!-- Written by docs/make_reference.py; do not edit. -->\n\n"
 
 def escaped(text: str) -> str:
     """Text in which `x<N>` is no tag."""
-    return text.replace("<", "\\<")
+    return text.replace("<", "&lt;")
 
 
 def settings_page() -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -45,7 +46,8 @@ OUTSIDE = re.compile(r"[a-z]+:|#|/")
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Puts the pages of a folder where the navigation names the folder."""
-    config.nav = _expanded(config.nav or [])
+    nav = config.nav or []
+    config.nav = _expanded(nav, frozenset(_named(nav)))
     return config
 
 
@@ -107,24 +109,33 @@ def _page_of(place: str, files: Files) -> str | None:
     return next((one for one in candidates if one and files.get_file_from_path(one)), None)
 
 
-def _expanded(entries: list[Any]) -> list[Any]:
+def _named(entry: Any) -> Iterator[str]:
+    if isinstance(entry, str):
+        yield entry
+    else:
+        for inside in entry.values() if isinstance(entry, dict) else entry:
+            yield from _named(inside)
+
+
+def _expanded(entries: list[Any], named: frozenset[str]) -> list[Any]:
     found: list[Any] = []
     for entry in entries:
-        if isinstance(entry, dict):
-            [(title, inside)] = entry.items()
-            if isinstance(inside, list):
-                inside = _expanded(inside)
-            elif inside.endswith("/"):
-                inside = _pages_in(inside)
-            entry = {title: inside}
-        found.append(entry)
+        if isinstance(entry, str):
+            found += _pages_in(entry.removesuffix("*"), named) if entry.endswith("/*") else [entry]
+            continue
+        [(title, inside)] = entry.items()
+        if isinstance(inside, list):
+            inside = _expanded(inside, named)
+        elif inside.endswith("/"):
+            inside = [f"{inside}README.md", *_pages_in(inside, named)]
+        found.append({title: inside})
     return found
 
 
-def _pages_in(folder: str) -> list[Any]:
-    """The pages of a folder: its README first, the others by name with the beginning of their headings."""
+def _pages_in(folder: str, named: frozenset[str]) -> list[Any]:
+    """The pages of a folder that the navigation names nowhere, by name, with the beginning of their headings."""
     others = sorted(path for path in (ROOT / "docs" / folder).glob("*.md") if path.name != "README.md")
-    return [f"{folder}README.md", *({_title(path): f"{folder}{path.name}"} for path in others)]
+    return [{_title(path): f"{folder}{path.name}"} for path in others if f"{folder}{path.name}" not in named]
 
 
 def _title(path: Path) -> str:

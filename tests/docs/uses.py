@@ -46,7 +46,7 @@ NOT_RUN: Mapping[tuple[str, str], str] = {
     ("any-program.md", 'import { EnvHttpProxyAgent, setGlobalDispatcher } from "undici";'): (
         "needs undici from npm among the user's own packages"
     ),
-    ("migrate/from-aimock.md", "$ npx -y -p @copilotkit/aimock@1.43.0 aimock --port 4010 &"): (
+    ("migrate/from-aimock.md", "$ npx -y -p @copilotkit/aimock@1.43.0 llmock -p 4010 -f fixtures &"): (
         "needs aimock from npm; tried by hand with 1.43.0"
     ),
     ("migrate/from-aimock.md", "// novita-by-hand.mjs"): "needs aimock from npm; tried by hand with 1.43.0",
