@@ -103,7 +103,7 @@ bench: $(SETUP) ## compare speed with the limit and other mock servers (wrk; npm
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(SETUP) ## build the site of docs/ into build/site; whatever is broken or orphaned is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build  # not --quiet, which keeps warnings from being counted
 
 docs-serve: $(SETUP) ## show the site of docs/ on DOCS_PORT (8000) while you write
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:$(DOCS_PORT)
