@@ -64,6 +64,7 @@ def staged_for(
     if settings.public_base_url is None:  # links lead to the host that was called, as if it were the vendor's own
         settings = replace(settings, public_base_url=f"https://{intercept[0]}")
     from mockserver.intercept.authority import Authority, trusted_before
+    from mockserver.intercept.direct import DirectDoor
     from mockserver.intercept.proxy import Proxy
     from mockserver.intercept.variables import proxy_variables
 
@@ -72,12 +73,15 @@ def staged_for(
         with ServerThread(settings, parts) as server, QuietTimes(server):
             where = urlsplit(server.url)
             proxy = Proxy((where.hostname or "", where.port or 0), intercept, authority.server_context)
+            door = DirectDoor(proxy)
             server.call_async(proxy.start)
+            server.call_async(door.start)
             try:
-                further = proxy_variables(proxy.url, authority.certificate, authority.bundle, inherited)
+                further = proxy_variables(proxy.url, door.port, authority.certificate, authority.bundle, inherited)
                 environment = {**_pointed(inherited, server.url, key), **further}
                 yield Stage(server=server, proxy=proxy, environment=environment)
             finally:
+                server.call_async(door.aclose)
                 server.call_async(proxy.aclose)
 
 

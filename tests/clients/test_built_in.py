@@ -12,6 +12,7 @@ from tests.mockserver.programs.running import novita_mock
 
 pytestmark = pytest.mark.clients
 
+NODE_DRIVER = ROOT / "tests" / "clients" / "drivers" / "node_built_in.mjs"
 NPM_DRIVER = ROOT / "tests" / "clients" / "drivers" / "npm_built_in.cjs"
 
 
@@ -39,3 +40,20 @@ def test_an_old_axios_asks_for_https_in_the_absolute_form_and_is_answered(tmp_pa
     assert done.returncode == 0, done.stderr
     assert decode(file.read_bytes()).seed == 7
     assert "refused" not in done.stderr
+
+
+def test_a_script_of_node_without_packages_is_led_to_the_mock_whatever_its_version(tmp_path: Path) -> None:
+    """Before NODE_USE_ENV_PROXY, Node's own `fetch` and `https` read no variable: calls would go to the service."""
+    NPM_OLD.require()  # for its Node
+    folder = tmp_path / "with a space"
+    folder.mkdir()
+    done = novita_mock("run", "--intercept", "--", NPM_OLD.program, str(NODE_DRIVER), "out.png", cwd=folder)
+
+    assert done.returncode == 0, done.stderr
+    assert decode((folder / "out.png").read_bytes()).seed == 7
+    assert done.stdout.splitlines() in (
+        ["models 200", "another host an error"],  # led by the handshake's name
+        ["models 200", "another host 403"],  # by the proxy: a Node that knows NODE_USE_ENV_PROXY
+    )
+    assert "refused: other.example.test:443 (1 time)" in done.stderr
+    assert "1 task, 1 picture" in done.stderr

@@ -43,9 +43,6 @@ NOT_RUN: Mapping[tuple[str, str], str] = {
     ("any-program.md", "$ pip install 'novita-mock[intercept]'"): (
         "needs the vendor's command line in an environment of its own; tests/clients/test_built_in.py runs it"
     ),
-    ("any-program.md", 'import { EnvHttpProxyAgent, setGlobalDispatcher } from "undici";'): (
-        "needs undici from npm among the user's own packages"
-    ),
     ("migrate/from-aimock.md", "$ npx -y -p @copilotkit/aimock@1.43.0 llmock -p 4010 -f fixtures &"): (
         "needs aimock from npm; tried by hand with 1.43.0"
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 import stat
@@ -19,6 +20,7 @@ from mockserver.faults.rules import read_rule
 from mockserver.faults.scenario import Scenario
 from mockserver.intercept.authority import Authority
 from mockserver.intercept.proxy import MAX_HEAD_BYTES, Proxy
+from mockserver.intercept.variables import proxy_variables
 from mockserver.pictures import decode
 from mockserver.programs.names import KEY, VENDOR_HOST
 from mockserver.programs.stage import Stage, staged_for
@@ -214,6 +216,33 @@ def test_what_is_no_call_of_a_proxy_is_answered_and_closed(request_: bytes, stat
         except ConnectionResetError:  # more was sent than was read
             return
     assert answer.startswith(b"HTTP/1.1 " + status)
+
+
+def by_name(stage: Stage, host: str) -> ssl.SSLSocket:
+    """A connection to a host by its name in the handshake, without CONNECT."""
+    raw = socket.create_connection(("127.0.0.1", int(stage.environment["NOVITA_MOCK_TLS_PORT"])), timeout=10)
+    context = ssl.create_default_context(cafile=stage.environment["SSL_CERT_FILE"])
+    return context.wrap_socket(raw, server_hostname=host)
+
+
+def test_the_name_in_a_handshake_leads_to_the_mock_as_well() -> None:
+    with intercepting() as stage, by_name(stage, VENDOR_HOST) as connection:
+        connection.sendall(ASK)
+        assert connection.recv(20).startswith(b"HTTP/1.1 200")
+
+
+def test_another_name_in_a_handshake_is_refused_and_counted() -> None:
+    with intercepting() as stage:
+        with pytest.raises(ssl.SSLError):
+            by_name(stage, "other.example.test")
+        assert stage.proxy is not None
+        assert dict(stage.proxy.refused) == {"other.example.test:443": 1}
+
+
+def test_options_that_node_has_already_are_kept() -> None:
+    certificates = (Path("a.pem"), Path("b.pem"))
+    found = proxy_variables("http://127.0.0.1:1", 2, *certificates, {"NODE_OPTIONS": "--no-warnings"})
+    assert re.fullmatch(r'--no-warnings --require "[^"]+node_direct\.cjs"', found["NODE_OPTIONS"])
 
 
 def test_a_client_that_does_not_trust_the_authority_is_counted() -> None:
