@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,8 +22,7 @@ PROGRAMS = ("novita-mock", "novita-conformance")
 BIN = Path(sys.executable).parent
 SHELLS = [shell for shell in ("bash", "zsh", "fish") if shutil.which(shell)]
 ASKING = """
-source <(%(program)s completion bash)
-COMP_LINE=$LINE
+source "$1"; shift
 COMP_WORDS=("$@")
 COMP_CWORD=$(($# - 1))
 COMPREPLY=()
@@ -42,12 +41,22 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{BIN}:{os.defpath}"}  # noqa: TID251  # a child inherits the environment
 
 
-def completed(line: str) -> list[str]:
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """The script of each program for bash, printed once."""
+    folder = tmp_path_factory.mktemp("completion")
+    for program in PROGRAMS:
+        with (folder / program).open("w") as file:
+            subprocess.run([program, "completion", "bash"], stdout=file, env=environment(), timeout=60, check=True)
+    return {program: folder / program for program in PROGRAMS}
+
+
+def completed(scripts: Mapping[str, Path], line: str) -> list[str]:
     """What bash offers at the end of a line."""
     words = line.replace("=", " = ").split(" ")  # as bash does: `=` is a word of its own
     words = [word for index, word in enumerate(words) if word or index == len(words) - 1]
     done = subprocess.run(
-        ["bash", "--norc", "-c", ASKING % {"program": words[0]}, "bash", *words],
+        ["bash", "--norc", "-c", ASKING % {"program": words[0]}, "bash", str(scripts[words[0]]), *words],
         capture_output=True,
         text=True,
         env=environment(),
@@ -78,18 +87,18 @@ def completed(line: str) -> list[str]:
         ("novita-conformance mutant body-bef", ["body-before-key"]),
     ],
 )
-def test_bash_offers_the_words_that_fit(line: str, some: list[str]) -> None:
-    found = completed(line)
+def test_bash_offers_the_words_that_fit(scripts: Mapping[str, Path], line: str, some: list[str]) -> None:
+    found = completed(scripts, line)
     assert set(some) <= set(found)
     beginning = line.replace("=", " ").rpartition(" ")[2].lower()
     assert all(word.lower().startswith(beginning) for word in found)
 
 
-def test_closed_lists_are_whole() -> None:
-    assert completed("novita-mock scenario show ") == list(names())
-    assert completed("novita-mock --scenario ") == list(names())
-    assert completed("novita-mock sweep --only ") == [case.id for case in CASES]
-    assert completed("novita-conformance explain ") == [row.id for row in load_requirements()]
+def test_closed_lists_are_whole(scripts: Mapping[str, Path]) -> None:
+    assert completed(scripts, "novita-mock scenario show ") == list(names())
+    assert completed(scripts, "novita-mock --scenario ") == list(names())
+    assert completed(scripts, "novita-mock sweep --only ") == [case.id for case in CASES]
+    assert completed(scripts, "novita-conformance explain ") == [row.id for row in load_requirements()]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
