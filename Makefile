@@ -17,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup run reference clients browser test fmt lint types generated generate check conformance mutants docs docs-serve bench lint-openapi wheel container lock clean
+.PHONY: help setup run reference clients browser postgres test fmt lint types generated generate check conformance mutants docs docs-serve bench bench-reference lint-openapi wheel container lock clean
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=python3.12] [PORT=4280] [ARGS='...']"
@@ -42,11 +42,15 @@ browser: $(SETUP) ## look for Chromium and fetch what the tests of the inspector
 	@command -v npm >/dev/null || { echo "the tests of the inspector need node and npm; BROWSER=no leaves them out"; exit 2; }
 	@$(BIN)/python -m tests.mockserver.inspector.axe
 
+postgres: ## look for PostgreSQL, which the tests of several servers start
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { echo "the tests of several servers need PostgreSQL (apt-get install postgresql); RAY=no leaves them out"; exit 2; }
+
 CLIENTS ?= yes
 BROWSER ?= yes
+RAY ?= yes
 WORKERS ?= logical
-LEFT_OUT := $(if $(filter yes,$(CLIENTS)),,and not clients) $(if $(filter yes,$(BROWSER)),,and not browser)
-test: $(SETUP) $(if $(filter yes,$(CLIENTS)),clients) $(if $(filter yes,$(BROWSER)),browser) ## run the tests (CLIENTS=no: without the vendor's clients; BROWSER=no: without a browser; WORKERS=0: one after the other)
+LEFT_OUT := $(if $(filter yes,$(CLIENTS)),,and not clients) $(if $(filter yes,$(BROWSER)),,and not browser) $(if $(filter yes,$(RAY)),,and not ray)
+test: $(SETUP) $(if $(filter yes,$(CLIENTS)),clients) $(if $(filter yes,$(BROWSER)),browser) $(if $(filter yes,$(RAY)),postgres) ## run the tests (CLIENTS=no: without the vendor's clients; BROWSER=no: without a browser; RAY=no: without Ray and PostgreSQL; WORKERS=0: one after the other)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(if $(strip $(LEFT_OUT)),-m 'not slow $(strip $(LEFT_OUT))') $(ARGS)
 
 fmt: $(SETUP) ## format the code and repair what the linter can
@@ -69,6 +73,7 @@ generate: $(SETUP) clients ## write the generated files again
 	$(BIN)/python docs/make_faults.py
 	$(BIN)/python docs/make_findings.py
 	$(BIN)/python docs/make_features.py
+	$(BIN)/python docs/make_models.py
 	$(BIN)/python docs/make_cli.py --write
 	$(BIN)/python docs/make_fault_table.py --write
 	$(BIN)/python docs/make_weaknesses.py --write
@@ -85,6 +90,7 @@ generated: $(SETUP) ## look for generated files that are out of date
 	$(BIN)/python docs/make_faults.py --check
 	$(BIN)/python docs/make_findings.py --check
 	$(BIN)/python docs/make_features.py --check
+	$(BIN)/python docs/make_models.py --check
 	$(BIN)/python docs/make_cli.py --check
 	$(BIN)/python docs/make_fault_table.py --check
 	$(BIN)/python -m tests.contract.documented_table --check
@@ -101,6 +107,9 @@ mutants: $(SETUP) ## run every mutant against the suite and write the kill matri
 
 bench: $(SETUP) ## compare speed with the limit and other mock servers (wrk; npm for the others); ARGS=--write keeps the table
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-reference: $(SETUP) ## compare the reference server with a bare diffusers loop (ARGS='--device cuda'; --write keeps the table)
+	$(BIN)/python -m benchmarks.reference $(ARGS)
 
 docs: $(SETUP) ## build the site of docs/ into build/site; whatever is broken or orphaned is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build  # not --quiet, which keeps warnings from being counted

@@ -11,7 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from reference_impl.cluster.command import replicas
+from reference_impl.parameters import Bytes, Failure, Seconds, pairs, require_engine
 from reference_impl.settings import LOCAL_ENGINE, Settings, default_data
 
 SHIPPED = Path(__file__).parent / "weights"
@@ -23,13 +26,6 @@ MODEL_COMMANDS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Commands of `reference_impl.tiny.commands`; that module is imported when one of them is called."""
-EXTRA = "this needs torch and diffusers, which are not installed: pip install 'novita-mock[reference]'"
-NEEDED = ("torch", "diffusers", "transformers")
-CANNOT_START = 3
-
-
-class _Failure(click.ClickException):
-    exit_code = CANNOT_START
 
 
 class _Commands(click.Group):
@@ -51,38 +47,10 @@ class _Commands(click.Group):
         """The command that is called; a model command from where it lives."""
         if args[0] not in MODEL_COMMANDS:
             return super().resolve_command(ctx, args)
-        _require_engine()
+        require_engine()
         module = importlib.import_module("reference_impl.tiny.commands")
         command: click.Command = getattr(module, args[0].replace("-", "_"))
         return args[0], command, args[1:]
-
-
-class _Bytes(click.ParamType[int]):
-    name = "size"
-    _UNITS = MappingProxyType({"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3})
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Bytes, from a number with or without KB, MB, GB."""
-        if isinstance(value, int):
-            return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]B)?", str(value).strip().upper())
-        if found is None:
-            self.fail(f"{value!r} is no size; write such as 4GB or 512MB", param, ctx)
-        return int(float(found[1]) * self._UNITS[found[2] or ""])
-
-
-class _Seconds(click.ParamType[int]):
-    name = "time"
-    _UNITS = MappingProxyType({"": 1, "S": 1, "M": 60, "H": 3600, "D": 86400})
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Seconds, from a number with or without s, m, h, d."""
-        if isinstance(value, int):
-            return value
-        found = re.fullmatch(r"(\d+)\s*([SMHD]?)", str(value).strip().upper())
-        if found is None:
-            self.fail(f"{value!r} is no time; write such as 90s, 30m, 12h or 7d", param, ctx)
-        return int(found[1]) * self._UNITS[found[2]]
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -105,8 +73,12 @@ def main() -> None:
     type=click.Path(path_type=Path),
     default=None,
     show_default="novita-reference in $XDG_STATE_HOME or ~/.local/state",
-    help="Folder of tasks and finished pictures; one server at a time.",
+    help="Folder of tasks and finished pictures; of one server at a time, or of all that share one --store.",
 )
+@click.option("--store", default=None, metavar="URL", help="Tasks in PostgreSQL, for several servers: postgresql://...")
+@click.option("--lease", "lease_s", type=Seconds(), default="60s", help="When tasks of a lost server are taken over.")
+@click.option("--ray", default=None, metavar="ADDRESS", help="Have pictures drawn by the replicas of this Ray cluster.")
+@click.option("--ray-batches", type=click.IntRange(min=1), default=8, help="How many batches it is given at a time.")
 @click.option("--api-key", "api_keys", multiple=True, help="An account's key; repeatable. None: any key is an account.")
 @click.option("--strict", is_flag=True, help="Accept only what the documentation says.")
 @click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas: one worker each.")
@@ -122,7 +94,7 @@ def main() -> None:
     default=None,
     help="Of each worker on a CPU. Not given: one for small models, all cores for large ones.",
 )
-@click.option("--cache", "cache_bytes", type=_Bytes(), default="4GB", help="Weights that a worker keeps loaded.")
+@click.option("--cache", "cache_bytes", type=Bytes(), default="4GB", help="Weights that a worker keeps loaded.")
 @click.option("--queue", type=click.IntRange(min=8), default=1000, help="Pictures that may wait; more: status 429.")
 @click.option(
     "--batch",
@@ -136,8 +108,8 @@ def main() -> None:
     default=None,
     help="What an account may ask for; 0: the documented numbers. Not given: no limit.",
 )
-@click.option("--link-ttl", "link_ttl_s", type=_Seconds(), default="1h", help="How long a link of v3 lives.")
-@click.option("--keep", "keep_s", type=_Seconds(), default="7d", help="How long an ended task can be read.")
+@click.option("--link-ttl", "link_ttl_s", type=Seconds(), default="1h", help="How long a link of v3 lives.")
+@click.option("--keep", "keep_s", type=Seconds(), default="7d", help="How long an ended task can be read.")
 @click.option("--public-url", default=None, help="What links begin with, where callers see another address.")
 @click.option("--alias", "aliases", multiple=True, metavar="OFFICIAL=NAME", help="Another name of a model; repeatable.")
 @click.option(
@@ -170,30 +142,41 @@ def serve(data: Path | None, device: str, aliases: tuple[str, ...], verbose: boo
         raise click.BadParameter("links live for 7 days at most", param_hint="--link-ttl")
     if chosen["public_url"] and not re.match(r"https?://[^/]", chosen["public_url"]):
         raise click.BadParameter("expected a URL that begins with http:// or https://", param_hint="--public-url")
+    _check_shared(chosen)
     settings = Settings(
         data=data or default_data(),
         devices=devices,
-        aliases=_pairs(aliases),
+        aliases=pairs(aliases),
         **chosen,
     )
-    if settings.engine == LOCAL_ENGINE:
-        _require_engine()
+    if settings.engine == LOCAL_ENGINE and settings.ray is None:
+        require_engine()
     start_logging(as_json=settings.json_logs, verbose=verbose)
     try:
         run(settings)
     except CannotStart as error:
-        raise _Failure(str(error)) from None
+        raise Failure(str(error)) from None
 
 
-def _pairs(aliases: tuple[str, ...]) -> dict[str, str]:
-    pairs = [alias.partition("=") for alias in aliases]
-    for official, equals, name in pairs:
-        if not (official and equals and name):
-            raise click.BadParameter(f"{official + equals + name!r} is not OFFICIAL=NAME", param_hint="--alias")
-    return {official: name for official, _, name in pairs}
+def _check_shared(chosen: Mapping[str, Any]) -> None:
+    """What belongs to several servers and to a cluster fits together."""
+    if chosen["store"] is not None and not re.match(r"postgres(ql)?://", chosen["store"]):
+        raise click.BadParameter("expected postgresql://user:password@host:port/database", param_hint="--store")
+    if chosen["lease_s"] < 2:
+        raise click.BadParameter("a lease is 2 seconds at least", param_hint="--lease")
+    if chosen["ray"] is None:
+        return
+    here = click.get_current_context()
+    set_here = [
+        f"--{name.replace('_', '-')}"
+        for name in ("device", "dtype", "threads", "cache_bytes")
+        if here.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if set_here:
+        there = ", ".join(set_here).replace("--cache-bytes", "--cache")
+        raise click.UsageError(f"with --ray the replicas draw: give {there} to `novita-reference replicas`")
+    if importlib.util.find_spec("ray") is None:
+        raise Failure("--ray needs Ray: pip install 'novita-mock[ray]'")
 
 
-def _require_engine() -> None:
-    """Say at once what is missing, without importing it: that takes ten seconds."""
-    if any(importlib.util.find_spec(name) is None for name in NEEDED):
-        raise _Failure(EXTRA)
+main.add_command(replicas)

@@ -19,6 +19,7 @@ from reference_impl.tasks import ATTEMPTS, Picture, Status, Task
 from reference_impl.worker.protocol import Outcome, Worker, WorkerLost
 
 LEASE_MS = 60_000
+"""How long a task is held by whoever does not say that it is alive."""
 LOOK_EVERY_S = 2.0
 """How often an idle server looks for work that nobody told it of: a shared store's, or a lost one's."""
 AFTER_TROUBLE_S = 1.0
@@ -44,6 +45,7 @@ class Tools:
     Attributes:
         holder: the name under which this process holds tasks.
         batch: how many pictures of several tasks may be drawn as one.
+        lease_ms: how long a task is held by whoever does not say that it is alive.
     """
 
     store: Store
@@ -55,6 +57,7 @@ class Tools:
     job_of: JobReader
     holder: str
     batch: int = 1
+    lease_ms: int = LEASE_MS
 
 
 class Hand:
@@ -92,13 +95,23 @@ class Hand:
         await self.tools.store.give_back(self.tools.holder, unbegun, counts=True)
         self.wake.set()
 
+    async def let_go(self, task_ids: Collection[str]) -> None:
+        """Give back what can be given back; where the store does not answer, leases end by themselves."""
+        try:
+            await self.give_back(task_ids)
+        except Exception:
+            log.exception("store.failed")
+
     async def finish(self, within_s: float) -> None:
         """Let pictures that are drawn already be kept, for so long; the rest is queued again as if never begun."""
         if self._keeping:
             await asyncio.wait(self._keeping, timeout=within_s)
         for task in self._keeping:
             task.cancel()
-        await self.give_back(list(self.held), counts=False)
+        try:
+            await self.give_back(list(self.held), counts=False)
+        except Exception:
+            log.exception("store.failed")
 
     def _drop(self, task_ids: Collection[str], *, ended: bool = False) -> None:
         self.held.difference_update(task_ids)
@@ -194,7 +207,7 @@ class Feeder:
         hand = self._hand
         hand.wake.clear()
         try:
-            until_ms = hand.tools.clock.now_ms() + LEASE_MS
+            until_ms = hand.tools.clock.now_ms() + hand.tools.lease_ms
             claimed = await hand.tools.store.claim(hand.tools.holder, until_ms=until_ms, pictures=hand.tools.batch)
             hand.held.update(one.task.task_id for one in claimed)
             if claimed:
@@ -237,19 +250,23 @@ class Desk:
             await self._worker.wait_ready()
             batch = await self._feeder.next()
             try:
-                await self._draw(batch)
-            except WorkerLost as error:
-                await self._lost(batch, error)
+                await self._drawn(batch)
             except Exception:
                 log.exception("batch.failed", extra={"device": self._worker.name})
-                await self._hand.give_back([task.task_id for task, _ in batch])
+                await self._hand.let_go([task.task_id for task, _ in batch])
                 await pause(AFTER_TROUBLE_S)
+
+    async def _drawn(self, batch: Batch) -> None:
+        try:
+            await self._draw(batch)
+        except WorkerLost as error:
+            await self._lost(batch, error)
 
     async def _draw(self, batch: Batch) -> None:
         progress = self._hand.tools.progress
         task_ids = [task.task_id for task, _ in batch]
-        for task_id in task_ids:
-            progress.begin(task_id)
+        for task, _ in batch:
+            progress.begin(task)
 
         def on_step(step: Step) -> None:
             # The engine's preview is of the first picture; the other tasks of a batch show none.

@@ -27,10 +27,13 @@ class Gallery:
 
     Args:
         folder: made when it is not there.
+        writer: who writes here, where several servers share the folder: in lower-case letters and digits. None: nobody
+            else does.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, writer: str | None = None) -> None:
         self._folder = folder
+        self._writer = writer
 
     def keep(self, task_id: str, files: Sequence[tuple[str, bytes]]) -> None:
         """Put all files of a task there, in place of what a lost attempt may have left.
@@ -38,7 +41,7 @@ class Gallery:
         Raises:
             OSError: the disk is full, or the folder cannot be written.
         """
-        unfinished = self._folder / f"{task_id}{UNFINISHED}"
+        unfinished = self._folder / f"{task_id}{f'.{self._writer}' if self._writer else ''}{UNFINISHED}"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         for name, content in files:
@@ -48,8 +51,15 @@ class Gallery:
                 os.fsync(file.fileno())
         _sync(unfinished)
         final = self._folder / task_id
-        shutil.rmtree(final, ignore_errors=True)
-        unfinished.rename(final)
+        if self._writer is None:
+            shutil.rmtree(final, ignore_errors=True)
+        try:
+            unfinished.rename(final)
+        except OSError:
+            if self._writer is None or not final.is_dir():
+                raise
+            # Another server drew it too, after a lease had been lost: those are the same pictures, and stay.
+            shutil.rmtree(unfinished, ignore_errors=True)
         _sync(self._folder)
 
     def find(self, task_id: str, name: str) -> Path | None:
@@ -62,13 +72,23 @@ class Gallery:
     def remove(self, task_id: str) -> None:
         """Forget a task's pictures; nothing happens when there are none."""
         shutil.rmtree(self._folder / task_id, ignore_errors=True)
+        if self._writer is not None and TASK.fullmatch(task_id):
+            for unfinished in self._folder.glob(f"{task_id}.*{UNFINISHED}"):
+                shutil.rmtree(unfinished, ignore_errors=True)
 
     def tasks(self) -> Iterator[str]:
-        """The ids of tasks that have a folder; what a crash left half written is removed on the way."""
+        """The ids of tasks that have a folder; what a crash left half written is removed on the way.
+
+        In a shared folder another server may be writing it at this moment: there it goes with its task.
+        """
         if not self._folder.is_dir():
             return
         for entry in self._folder.iterdir():
-            if entry.name.endswith(UNFINISHED):
+            if not entry.is_dir():
+                continue
+            if entry.name.endswith(UNFINISHED) and self._writer is not None:
+                yield entry.name.partition(".")[0]
+            elif entry.name.endswith(UNFINISHED):
                 shutil.rmtree(entry, ignore_errors=True)
             else:
                 yield entry.name

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reference_impl.clock import Clock
 from reference_impl.jobs import Job, Step
+from reference_impl.store.protocol import Standing
 from reference_impl.tasks import Status, Task
 
 ALMOST = 0.99
@@ -29,6 +30,7 @@ class _Running:
     """One task that is being drawn."""
 
     begun_s: float
+    work: float
     first_step_s: float | None = None
     done: int = 0
     total: int = 1
@@ -51,9 +53,10 @@ class Progress:
         self._running: dict[str, _Running] = {}
         self._shown: dict[str, float] = {}
 
-    def begin(self, task_id: str) -> None:
+    def begin(self, task: Task) -> None:
         """Work on a task begins, perhaps once more; what was shown before is not taken back."""
-        self._running[task_id] = _Running(begun_s=self._clock.monotonic_s(), share=self._shown.get(task_id, 0.0))
+        share = self._shown.get(task.task_id, 0.0)
+        self._running[task.task_id] = _Running(begun_s=self._clock.monotonic_s(), work=task.work, share=share)
 
     def step(self, task_id: str, step: Step) -> None:
         """A call of the network has ended."""
@@ -103,12 +106,20 @@ class Progress:
             return 0.0
         running = self._running.get(task.task_id)
         if running is not None:
-            return self._rest_s(task, running)
+            return self._rest_s(running)
         return (ahead / self._workers + task.work) * self._pace_s
 
-    def _rest_s(self, task: Task, running: _Running) -> float:
+    def standings(self) -> dict[str, Standing]:
+        """Of all tasks that are being drawn here, by id: what others who share the store may show of them."""
+        return {
+            task_id: Standing(share=running.share, eta_s=self._rest_s(running), preview=running.preview)
+            for task_id, running in self._running.items()
+            if running.done
+        }
+
+    def _rest_s(self, running: _Running) -> float:
         now_s = self._clock.monotonic_s()
         if running.first_step_s is None or running.done < 2:
-            return max(0.0, task.work * self._pace_s - (now_s - running.begun_s))
+            return max(0.0, running.work * self._pace_s - (now_s - running.begun_s))
         each_s = (now_s - running.first_step_s) / (running.done - 1)
         return max(0.0, each_s * (running.total - running.done))

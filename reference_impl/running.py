@@ -15,7 +15,6 @@ from reference_impl.assembly import CannotStart, data_folder, make_server
 from reference_impl.settings import Settings
 from reference_impl.shelf import ShelfError
 from reference_impl.store.protocol import StoreError
-from reference_impl.store.sqlite import check
 
 BACKLOG = 2048
 GRACE_S = 10
@@ -42,13 +41,19 @@ def serve(settings: Settings) -> None:
     Raises:
         CannotStart: the message says why and what helps.
     """
-    with data_folder(settings.data) as data, closing(_bound(settings.host, settings.port)) as listening:
+    try:
+        _serve(settings)
+    except (StoreError, ShelfError) as error:
+        raise CannotStart(str(error)) from None
+
+
+def _serve(settings: Settings) -> None:
+    with (
+        data_folder(settings.data, settings.store) as data,
+        closing(_bound(settings.host, settings.port)) as listening,
+    ):
         url = f"http://{_reachable(settings.host)}:{listening.getsockname()[1]}"
-        try:
-            check(data.store)
-            app = make_server(settings, data, (settings.public_url or url).rstrip("/"))
-        except (StoreError, ShelfError) as error:
-            raise CannotStart(str(error)) from None
+        app = make_server(settings, data, (settings.public_url or url).rstrip("/"))
         config = uvicorn.Config(
             app,
             log_config=None,

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from reference_impl.outbound.buckets import Buckets
 from reference_impl.outbound.events import Events
 from reference_impl.outbound.post import Post
 from reference_impl.progress import Progress, work_of
-from reference_impl.store.protocol import Ending, QueueFull, Store
+from reference_impl.store.protocol import Ending, QueueFull, Standing, Store
 from reference_impl.tasks import Delivery, Picture, Status, Task, TaskView
 from reference_impl.worker.protocol import Condition, Worker
 
@@ -33,7 +33,12 @@ EventWriter = Callable[[TaskView], Mapping[str, object]]
 """The `payload` of a webhook's event: the result of v3, as it is answered at this moment, with fresh links."""
 
 POLL_S = 0.02
-HOUSEKEEPING_S = LEASE_MS / 1000 / 4
+HOUSEKEEPING = 4
+"""Times in a lease."""
+SHORTEST_EVENT_LEASE_MS = 10_000
+"""Twice what one attempt may take, so that no other server sends what is being sent."""
+REPORT_S = 0.2
+"""Between two reports to a shared store; a poll at any of its servers sees progress as old as this."""
 FORGET_AT_ONCE = 200
 LAST_WORDS_S = 5.0
 """How long a stop waits for pictures that are being stored and events that are being sent."""
@@ -71,6 +76,7 @@ class Parts:
         batch: pictures of several tasks that are drawn as one; 1: each task on its own.
         keep_s: seconds that an ended task can be read.
         retry_s: seconds from the first failed attempt at an event to the second.
+        lease_ms: how long tasks are held by a server that does not say that it is alive.
     """
 
     store: Store
@@ -88,6 +94,7 @@ class Parts:
     batch: int = 1
     keep_s: int = 7 * 24 * 3600
     retry_s: float = 1.0
+    lease_ms: int = LEASE_MS
 
 
 class Service:
@@ -104,7 +111,8 @@ class Service:
         self._parts = parts
         self._store = parts.store
         self._progress = Progress(parts.clock, len(parts.workers))
-        self._events = Events(parts.store, parts.post, self._event, parts.clock, parts.retry_s)
+        event_lease_ms = max(parts.lease_ms, SHORTEST_EVENT_LEASE_MS)
+        self._events = Events(parts.store, parts.post, self._event, parts.clock, parts.retry_s, event_lease_ms)
         tools = Tools(
             store=parts.store,
             gallery=parts.gallery,
@@ -115,6 +123,7 @@ class Service:
             job_of=parts.job_of,
             holder=parts.holder,
             batch=parts.batch,
+            lease_ms=parts.lease_ms,
         )
         self._hand = Hand(tools)
         self._feeder = Feeder(self._hand)
@@ -133,6 +142,8 @@ class Service:
             await worker.start()
         jobs: list[Coroutine[Any, Any, None]] = [self._events.run(), self._keep_house(), self._feeder.run()]
         jobs += [desk.run() for desk in self._desks]
+        if self._store.is_shared:
+            jobs.append(self._report())
         self._running = [asyncio.create_task(job) for job in jobs]
 
     async def stop(self) -> None:
@@ -204,10 +215,12 @@ class Service:
         Raises:
             NoSuchTask: there is none of this id, or it is another account's.
         """
+        # First what was reported: that goes with the end of a task, which the task itself must then tell.
+        standing = await self._store.standing(task_id) if self._store.is_shared else None
         task = await self._store.read(task_id)
         if task is None or task.owner != owner:
             raise NoSuchTask(task_id)
-        return await self._view(task)
+        return await self._view(task, standing)
 
     async def cancel(self, task_id: str) -> None:
         """Nobody wants this task any more: it fails, before the next call of the network if it is being drawn.
@@ -248,8 +261,14 @@ class Service:
         await self._tidy()
         await self._events.catch_up()
 
-    async def _view(self, task: Task) -> TaskView:
+    async def _view(self, task: Task, standing: Standing | None = None) -> TaskView:
         waits = task.status is Status.QUEUED
+        if self._store.is_shared and task.status is Status.PROCESSING:
+            # Whoever is asked shows what was reported, so that a caller who meets now this server and now another
+            # never sees progress sink.
+            if standing is None:
+                return TaskView(task=task, progress=0.0, eta_s=self._progress.eta_s(task, 0.0), preview=None)
+            return TaskView(task=task, progress=standing.share, eta_s=standing.eta_s, preview=standing.preview)
         return TaskView(
             task=task,
             progress=self._progress.share(task),
@@ -281,11 +300,23 @@ class Service:
                 await self._tidy()
             except Exception:
                 log.exception("housekeeping.failed")
-            await pause(HOUSEKEEPING_S)
+            await pause(self._parts.lease_ms / 1000 / HOUSEKEEPING)
+
+    async def _report(self) -> None:
+        """Tell the others who share the store how far our tasks are: for ever."""
+        told: dict[str, Standing] = {}
+        while True:
+            found = self._progress.standings()
+            try:
+                await self._store.report({task_id: _news(one, told.get(task_id)) for task_id, one in found.items()})
+                told = found
+            except Exception:
+                log.exception("report.failed")
+            await pause(REPORT_S)
 
     async def _tidy(self) -> None:
         now_ms = self._parts.clock.now_ms()
-        await self._store.renew(self._parts.holder, list(self._hand.held), until_ms=now_ms + LEASE_MS)
+        await self._store.renew(self._parts.holder, list(self._hand.held), until_ms=now_ms + self._parts.lease_ms)
         if await self._store.free_lost(now_ms):
             self._hand.wake.set()
         for task_id in await self._store.forget(now_ms - self._parts.keep_s * 1000, FORGET_AT_ONCE):
@@ -296,6 +327,11 @@ class Service:
         found = await asyncio.to_thread(lambda: list(self._parts.gallery.tasks()))
         for task_id in set(found) - await self._store.known(found):
             await asyncio.to_thread(self._parts.gallery.remove, task_id)
+
+
+def _news(now: Standing, told: Standing | None) -> Standing:
+    """What is to be told, without a preview that was told already."""
+    return replace(now, preview=None) if told is not None and told.preview is now.preview else now
 
 
 def _group(job: Job) -> str | None:

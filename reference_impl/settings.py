@@ -36,6 +36,10 @@ class Settings:
         allow_private_webhooks: events may go to addresses that only the server's own network reaches.
         test_clock: anybody may set the clock forward (`test_clock.py`); for tests of the server only.
         webhook_retry_s: seconds until the second attempt of an event; each later wait is twice as long.
+        store: URL of a database in which tasks are kept and that several servers may share; None: a file in `data`.
+        lease_s: seconds after which others take over the tasks of a server that shares a store and is gone.
+        ray: address of a Ray cluster whose replicas draw; None: this machine's devices do.
+        ray_batches: how many batches of this server are with the cluster at a time.
     """
 
     host: str = "127.0.0.1"
@@ -60,6 +64,10 @@ class Settings:
     s3_endpoint: str | None = None
     allow_private_webhooks: bool = False
     webhook_retry_s: float = 1.0
+    store: str | None = None
+    lease_s: int = 60
+    ray: str | None = None
+    ray_batches: int = 8
     test_clock: bool = False
     json_logs: bool = False
 

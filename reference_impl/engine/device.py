@@ -103,6 +103,6 @@ def out_of_memory(device: torch.device, width: int, height: int, pictures: int) 
     """The failure to tell a user."""
     return CannotDraw(
         f"the memory of {device} does not suffice for {pictures} x {width} x {height} pixels with this model; ask for "
-        "fewer pixels, or start the server with a smaller --cache-bytes or half precision",
+        "fewer pixels, or start the server with a smaller --cache or half precision",
         "OUT_OF_MEMORY",
     )

@@ -14,7 +14,7 @@ from reference_impl.store.protocol import Owed, Store
 ATTEMPTS = 6
 """The first and up to five more (WEBHOOK-012, WEBHOOK-013)."""
 LEASE_MS = 60_000
-"""An attempt whose end nobody has noted after this long counts as failed."""
+"""An attempt whose end nobody has noted after this long counts as failed; an attempt takes 5 seconds at most."""
 AT_ONCE = 100
 LONGEST_WAIT_S = 30.0
 
@@ -33,14 +33,19 @@ class Events:
         event_of: writes an event when it is sent, so that its links are fresh.
         clock: what time it is.
         retry_s: seconds from the first failed attempt to the second; the waits double from there.
+        lease_ms: see `LEASE_MS`; also how often at least a store is looked into that others may have died on.
     """
 
-    def __init__(self, store: Store, post: Post, event_of: EventOf, clock: Clock, retry_s: float) -> None:
+    def __init__(
+        self, store: Store, post: Post, event_of: EventOf, clock: Clock, retry_s: float, lease_ms: int = LEASE_MS
+    ) -> None:
         self._store = store
         self._post = post
         self._event_of = event_of
         self._clock = clock
         self._retry_s = retry_s
+        self._lease_ms = lease_ms
+        self._longest_wait_s = min(LONGEST_WAIT_S, lease_ms / 2000)
         self._wake = asyncio.Event()
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
@@ -82,7 +87,7 @@ class Events:
         now_ms = self._clock.now_ms()
         if room > 0:
             due = await self._store.take_owed(
-                now_ms=now_ms, lease_ms=LEASE_MS, most=room, besides=frozenset(self._under_way)
+                now_ms=now_ms, lease_ms=self._lease_ms, most=room, besides=frozenset(self._under_way)
             )
             for owed in due:
                 task = asyncio.create_task(self._attempt(owed), name=owed.task_id)
@@ -91,8 +96,8 @@ class Events:
         due_ms = await self._store.next_due_ms()
         # What is due and was not begun is under way already, or finds no room: the end of an attempt wakes us.
         if due_ms is None or due_ms <= now_ms:
-            return LONGEST_WAIT_S
-        return min((due_ms - now_ms) / 1000, LONGEST_WAIT_S)
+            return self._longest_wait_s
+        return min((due_ms - now_ms) / 1000, self._longest_wait_s)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.pop(task.get_name())

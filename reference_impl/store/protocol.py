@@ -10,7 +10,7 @@ still shown as begun, because a status only moves forward.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,8 +56,27 @@ class Owed:
     attempt: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far a task is that somebody draws.
+
+    Attributes:
+        share: done, in [0, 1].
+        eta_s: seconds left, estimated.
+        preview: a small PNG; None when there is none.
+    """
+
+    share: float
+    eta_s: float
+    preview: bytes | None = None
+
+
 class Store(Protocol):
     """Keeps tasks and the events that are owed. Times are milliseconds since 1970."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other services may use this store now; then each reports how far its tasks are, for all to show."""
 
     async def open(self, now_ms: int) -> None:
         """Get ready; where nobody else can be using this store, everything that is held comes free.
@@ -142,3 +161,12 @@ class Store(Protocol):
 
     async def known(self, task_ids: Collection[str]) -> set[str]:
         """Which of these tasks are in the store."""
+
+    async def report(self, standings: Mapping[str, Standing]) -> None:
+        """How far tasks are that the caller draws. A share that was reported is never taken back.
+
+        May be lost in a crash of the store; nothing happens where the store is not shared.
+        """
+
+    async def standing(self, task_id: str) -> Standing | None:
+        """What was reported last of a task that has not ended; None when nothing was."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from reference_impl.store.protocol import Claimed, Ending, Owed, QueueFull, StoreError
+from reference_impl.store.protocol import Claimed, Ending, Owed, QueueFull, Standing, StoreError
 from reference_impl.store.rows import COLUMNS, pictures_json, row_of, task_of
 from reference_impl.tasks import Status, Task
 
@@ -52,6 +52,8 @@ class SqliteStore:
     Args:
         file: made when it is not there.
     """
+
+    is_shared = False
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -255,6 +257,13 @@ class SqliteStore:
             return {task_id for task_id in task_ids if connection.execute(query, (task_id,)).fetchone()}
 
         return await self._write(act)
+
+    async def report(self, standings: Mapping[str, Standing]) -> None:
+        """Nobody else asks: the service knows it itself."""
+
+    async def standing(self, task_id: str) -> Standing | None:
+        """Nothing was reported."""
+        return None
 
     async def _write(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Do it in one transaction, in the writing thread."""

@@ -13,23 +13,24 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol
 
 from reference_impl.engine.protocol import Engine
-from reference_impl.jobs import Cancelled, CannotDraw, Job, Step
+from reference_impl.jobs import Cancelled, CannotDraw, Step
 from reference_impl.shelf import Shelf
 from reference_impl.worker.messages import Alive, Cancel, Draw, Drawn, FromChild, Ready, Stepped, ToChild, Unable
-from reference_impl.worker.protocol import Outcome
+from reference_impl.worker.outcomes import Batch, outcomes_of
+from reference_impl.worker.protocol import OnStep
 
 BEAT_S = 1.0
 NICENESS = 5
 """The HTTP process comes first when cores are short: polls are answered in time and pictures lose nothing by it."""
-POISONED = "AcceleratorError"
-"""Torch's word for a device that refuses everything from now on; only a new process gets it back."""
+CUBLAS_WORKSPACE = ":4096:8"
 EXTRA = "the engine needs torch and diffusers: pip install 'novita-mock[reference]'"
 
 log = logging.getLogger("reference_impl")
@@ -64,6 +65,9 @@ class EngineMaker(Protocol):
 
 def local_engine(shelf: Shelf, options: EngineOptions) -> Engine:
     """The real one, on torch and diffusers."""
+    # Before torch is imported, and read by cuBLAS when it is first used: without a workspace of this size its sums
+    # come in another order now and then, and equal requests would not give equal bytes.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", CUBLAS_WORKSPACE)  # noqa: TID251  # this process's own
     # Held back until here: it takes ten seconds and half a gigabyte that the HTTP process must not pay.
     from reference_impl.engine.engine import LocalEngine
 
@@ -145,33 +149,11 @@ class _Child:
         """Draw batch after batch, for ever."""
         while True:
             order = self._orders.get()
-            outcomes = self._outcomes(engine, order)
+            outcomes = outcomes_of(engine, order.batch, partial(self._told, order.number))
             self._cancelled.difference_update(task_id for task_id, _ in order.batch)
             self.say(Drawn(number=order.number, outcomes=outcomes))
 
-    def _outcomes(self, engine: Engine, order: Draw) -> list[Outcome]:
-        """Of a batch; one that fails as a whole is drawn job by job, so that one job's fault stays its own."""
-        together = self._drawn(engine, order.number, order.batch)
-        if len(order.batch) == 1 or not any(isinstance(outcome, CannotDraw) for outcome in together):
-            return together
-        return [self._drawn(engine, order.number, (one,))[0] for one in order.batch]
-
-    def _drawn(self, engine: Engine, number: int, batch: Sequence[tuple[str, Job]]) -> list[Outcome]:
-        try:
-            outcomes: list[Outcome] = list(
-                engine.run(batch[0][1].model, [job for _, job in batch], self._told(number, batch))
-            )
-        except (CannotDraw, Cancelled) as error:
-            return [error for _ in batch]
-        except Exception as error:
-            log.exception("engine.failed")
-            if type(error).__name__ == POISONED:
-                os._exit(1)
-            reason = f"the engine failed with {type(error).__name__}: {error}; the server's log says where"
-            return [CannotDraw(reason, "INTERNAL") for _ in batch]
-        return outcomes
-
-    def _told(self, number: int, batch: Sequence[tuple[str, Job]]) -> Callable[[Step], None]:
+    def _told(self, number: int, batch: Batch) -> OnStep:
         def on_step(step: Step) -> None:
             if all(task_id in self._cancelled for task_id, _ in batch):
                 raise Cancelled

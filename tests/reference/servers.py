@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +81,9 @@ def body(extra: dict[str, Any] | None = None, **request: Any) -> dict[str, Any]:
     return {"request": plain | request, **({"extra": extra} if extra else {})}
 
 
-def start(models: Path, data: Path, *flags: str, engine: str = "painter") -> Server:
+def start(
+    models: Path, data: Path, *flags: str, engine: str = "painter", env: Mapping[str, str] | None = None
+) -> Server:
     """A server, once it says that it answers.
 
     Raises:
@@ -95,6 +97,7 @@ def start(models: Path, data: Path, *flags: str, engine: str = "painter") -> Ser
         "--engine",
         f"tests.reference.fakes:{engine}",
         *flags,
+        env=env,
         program=("reference_impl", "serve"),
     )
     client = httpx.Client(base_url=url, headers={"Authorization": "Bearer an-account"}, timeout=20.0)
@@ -102,9 +105,11 @@ def start(models: Path, data: Path, *flags: str, engine: str = "painter") -> Ser
 
 
 @contextmanager
-def running(models: Path, data: Path, *flags: str, engine: str = "painter") -> Iterator[Server]:
+def running(
+    models: Path, data: Path, *flags: str, engine: str = "painter", env: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """A server that is stopped with the block."""
-    server = start(models, data, *flags, engine=engine)
+    server = start(models, data, *flags, engine=engine, env=env)
     try:
         yield server
     finally:

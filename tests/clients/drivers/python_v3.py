@@ -38,6 +38,25 @@ def txt2img_defaults(bench: Bench) -> Report:
     return _result(bench, _client(bench).txt2img_v3(SD15, "a red bicycle", 1))
 
 
+def shapes(bench: Bench) -> Report:
+    """Three pictures of what a model of the reference implementation has learned to draw, watched while they come."""
+    polls: list[Report] = []
+    result = _client(bench).txt2img_v3(
+        model_name="shapes-sd15",
+        prompt="a red circle on a blue background",
+        image_num=3,
+        width=512,
+        height=512,
+        steps=30,
+        guidance_scale=5.0,
+        seed=11,
+        sampler_name=vendor.Samplers.DPMPP_M_KARRAS,
+        response_image_type="png",
+        callback=lambda progress: polls.append(_state(progress)),
+    )
+    return {**_result(bench, result), "polls": polls}
+
+
 def img2img(bench: Bench) -> Report:
     """A picture file goes in, the result keeps its size here."""
     result = _client(bench).img2img_v3(
@@ -212,6 +231,7 @@ if __name__ == "__main__":
         {
             "txt2img": txt2img,
             "txt2img-defaults": txt2img_defaults,
+            "shapes": shapes,
             "img2img": img2img,
             "img2img-defaults": img2img_defaults,
             "controlnet": controlnet,
