@@ -12,8 +12,10 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import add_completion_class
 
 from reference_impl.cluster.command import replicas
+from reference_impl.completion import Bash, completion, device_names
 from reference_impl.parameters import Bytes, Failure, Seconds, pairs, require_engine
 from reference_impl.settings import LOCAL_ENGINE, Settings, default_data
 
@@ -47,7 +49,8 @@ class _Commands(click.Group):
         """The command that is called; a model command from where it lives."""
         if args[0] not in MODEL_COMMANDS:
             return super().resolve_command(ctx, args)
-        require_engine()
+        if not ctx.resilient_parsing:  # a shell that completes wants its flags only
+            require_engine()
         module = importlib.import_module("reference_impl.tiny.commands")
         command: click.Command = getattr(module, args[0].replace("-", "_"))
         return args[0], command, args[1:]
@@ -81,7 +84,12 @@ def main() -> None:
 @click.option("--ray-batches", type=click.IntRange(min=1), default=8, help="How many batches it is given at a time.")
 @click.option("--api-key", "api_keys", multiple=True, help="An account's key; repeatable. None: any key is an account.")
 @click.option("--strict", is_flag=True, help="Accept only what the documentation says.")
-@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1, or several with commas: one worker each.")
+@click.option(
+    "--device",
+    default="auto",
+    shell_complete=device_names,
+    help="auto, cpu, cuda, cuda:1, or several with commas: one worker each.",
+)
 @click.option(
     "--dtype",
     type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
@@ -180,3 +188,5 @@ def _check_shared(chosen: Mapping[str, Any]) -> None:
 
 
 main.add_command(replicas)
+main.add_command(completion)
+add_completion_class(Bash)

@@ -18,7 +18,7 @@ from mockserver.scenarios import names
 from mockserver.sweep.cases import CASES
 from openapi.requirements import load_requirements
 
-PROGRAMS = ("novita-mock", "novita-conformance")
+PROGRAMS = ("novita-mock", "novita-conformance", "novita-reference")
 BIN = Path(sys.executable).parent
 SHELLS = [shell for shell in ("bash", "zsh", "fish") if shutil.which(shell)]
 ASKING = """
@@ -85,6 +85,9 @@ def completed(scripts: Mapping[str, Path], line: str) -> list[str]:
         ("novita-conformance run http://127.0.0.1:1 --report jun", ["junit=junit.xml"]),
         ("novita-conformance list --profile v3-c", ["v3-core", "v3-control"]),
         ("novita-conformance mutant body-bef", ["body-before-key"]),
+        ("novita-reference ", ["serve", "train", "completion"]),
+        ("novita-reference serve --device ", ["auto", "cpu", "cuda"]),
+        ("novita-reference train --sta", ["--stage"]),
     ],
 )
 def test_bash_offers_the_words_that_fit(scripts: Mapping[str, Path], line: str, some: list[str]) -> None:
@@ -128,12 +131,15 @@ def test_an_unknown_shell_is_told(program: str) -> None:
 def asked_in_python(module: str, words: Sequence[str]) -> str:
     """The modules that are loaded at the end of an answer to a shell."""
     program = (
-        f"import sys, {module}.__main__\n"
+        f"import sys; sys.argv = [{words[0]!r}]\n"
+        f"import {module}.__main__\n"
         f"try: {module}.__main__.main()\n"
         f"except SystemExit: pass\n"
         f"print('LOADED', *{{name.partition('.')[0] for name in sys.modules}}, file=sys.stderr)"
     )
-    name = {"mockserver": "NOVITA_MOCK", "conformance": "NOVITA_CONFORMANCE"}[module]
+    name = {"mockserver": "NOVITA_MOCK", "conformance": "NOVITA_CONFORMANCE", "reference_impl": "NOVITA_REFERENCE"}[
+        module
+    ]
     asking = {f"_{name}_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -155,6 +161,8 @@ def asked_in_python(module: str, words: Sequence[str]) -> str:
         ("mockserver", ["novita-mock", "sweep", "--only", ""]),
         ("conformance", ["novita-conformance", ""]),
         ("conformance", ["novita-conformance", "explain", "V3"]),
+        ("reference_impl", ["novita-reference", ""]),
+        ("reference_impl", ["novita-reference", "train", "--stage", ""]),
     ],
 )
 def test_nothing_heavy_is_loaded_for_an_answer(module: str, words: list[str]) -> None:
