@@ -65,6 +65,7 @@ class Bench:
         control: prefix of the upstream's control interface; "" for none.
         bucket: that the upstream writes to; None when it has none.
         again: whether a red check is tried once more, as in a usual run.
+        keys: of the upstream's two accounts; None: it takes any key, and each mutant has accounts of its own.
     """
 
     document: Document
@@ -73,6 +74,7 @@ class Bench:
     control: str = "/__mock"
     bucket: Bucket | None = None
     again: bool = True
+    keys: tuple[str, str] | None = None
 
 
 async def outcomes(
@@ -91,11 +93,11 @@ async def outcomes(
     only = set(ids)
     chosen = tuple(row for row in bench.rows if row.id in bench.registry and (not only or row.id in only))
     origin = f"http://{mutant.name}.localhost"
-    key = f"sk-mock-{mutant.name}"
+    key, second_key = bench.keys or (f"sk-mock-{mutant.name}", f"sk-mock-{mutant.name}-second")
     target = Target(
         url=origin,
         key=key,
-        second_key=f"{key}-second",
+        second_key=second_key,
         control=bench.control,
         strict=mutant.strict or strict,
         bucket=bench.bucket if mutant.needs_bucket else None,  # else nothing differs there, and it takes its time

@@ -57,6 +57,7 @@ class Lot:
     command: str
     control: str
     scope: str
+    keys: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,7 @@ class Way:
     scope: str
     each: int | None = None
     lanes: int = 2
+    keys: tuple[str, str] | None = None
 
 
 def bench(control: str) -> Bench:
@@ -83,7 +85,7 @@ def _lot(lot: Lot) -> list[Ruling]:
     gc.freeze()  # no looking for garbage in the document and the catalogue, which stay
     with storing(lot.command) as (url, bucket):
         mutants = [catalogue[name] for name in lot.names]
-        return asyncio.run(_try_all(replace(held, bucket=bucket), mutants, url, lot.scope))
+        return asyncio.run(_try_all(replace(held, bucket=bucket, keys=lot.keys), mutants, url, lot.scope))
 
 
 async def _try_all(held: Bench, mutants: Sequence[Mutant], url: str, scope: str) -> list[Ruling]:
@@ -109,12 +111,13 @@ async def _try_all(held: Bench, mutants: Sequence[Mutant], url: str, scope: str)
     return found
 
 
-def _lots(names: Sequence[str], command: str, control: str, scope: str, lanes: int) -> list[Lot]:
-    size = max(1, min(RENEWED_AFTER[scope], -(-len(names) // lanes)))
+def _lots(names: Sequence[str], command: str, control: str, way: Way) -> list[Lot]:
+    size = max(1, min(RENEWED_AFTER[way.scope], -(-len(names) // way.lanes)))
     # Neighbours in the catalogue take a like time: every lot gets some of each family.
     count = -(-len(names) // size)
     return [
-        Lot(names=tuple(names[start::count]), command=command, control=control, scope=scope) for start in range(count)
+        Lot(names=tuple(names[start::count]), command=command, control=control, scope=way.scope, keys=way.keys)
+        for start in range(count)
     ]
 
 
@@ -132,7 +135,7 @@ def tried(catalogue: Mapping[str, Mutant], names: Sequence[str], way: Way, comma
     """
     chosen = some(names, catalogue, way.each) if way.each else list(names)
     started_s, worked_s = timing.now(), _worked_s()
-    rulings = judged(_lots(chosen, command, control, way.scope, way.lanes), way.lanes)
+    rulings = judged(_lots(chosen, command, control, way), way.lanes)
     order = {name: place for place, name in enumerate(chosen)}
     return Pass(
         rulings=tuple(sorted(rulings, key=lambda one: order[one.mutant])),
@@ -153,6 +156,12 @@ def _worked_s() -> float:
 @click.option("--upstream", "command", default=STORING, show_default=True, help=COMMAND_HELP)
 @click.option("--control", default="/__mock", show_default=True, help="Its control interface; empty for none.")
 @click.option(
+    "--keys",
+    nargs=2,
+    metavar="KEY KEY",
+    help="Two accounts of a server that does not take any key. Without them each mutant has accounts of its own.",
+)
+@click.option(
     "--only", multiple=True, metavar="NAME", help="This mutant, or those of a requirement or area; repeatable."
 )
 @click.option(
@@ -169,6 +178,7 @@ def _worked_s() -> float:
 def main(
     command: str,
     control: str,
+    keys: tuple[str, str] | None,
     only: tuple[str, ...],
     scope: str | None,
     each: int | None,
@@ -186,7 +196,8 @@ def main(
     ways = [("own", each), ("all", each or 1)] if scope is None else [(scope, each)]
     try:
         passes = [
-            tried(catalogue, names, Way(scope=one, each=most, lanes=lanes), command, control) for one, most in ways
+            tried(catalogue, names, Way(scope=one, each=most, lanes=lanes, keys=keys), command, control)
+            for one, most in ways
         ]
     except NoUpstream as error:
         click.echo(str(error), err=True)
