@@ -57,6 +57,10 @@ class Tally:
     __slots__ = ("buckets", "received_bytes", "seconds", "sent_bytes", "statuses")
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Counts from 0 again."""
         self.statuses: dict[int, int] = {}
         self.buckets = [0] * (len(BUCKETS_S) + 1)
         self.seconds = 0.0
@@ -78,27 +82,26 @@ class Calls:
     Args:
         operations: ids of the contract's operations; they are there before their first call, so that a rate is 0 and
             not unknown.
+
+    Attributes:
+        operations: tallies of the contract, by operation. others: the rest, by who is called.
     """
 
-    __slots__ = ("_operations", "_tallies")
+    __slots__ = ("operations", "others")
 
     def __init__(self, operations: Iterable[str]) -> None:
-        self._operations = tuple(operations)
-        self._tallies: dict[Name, Tally] = {}
-        self.clear()
-
-    def of(self, api: Api, operation_id: str = "") -> Tally:
-        """The tally of a kind of calls."""
-        return self._tallies[api, operation_id]
+        self.operations = {operation_id: Tally() for operation_id in operations}
+        self.others = {api: Tally() for api in Api if api is not Api.CONTRACT}
 
     def all(self) -> Mapping[Name, Tally]:
         """Every tally."""
-        return self._tallies
+        contract = {(Api.CONTRACT, operation_id): tally for operation_id, tally in self.operations.items()}
+        return {**contract, **{(api, ""): tally for api, tally in self.others.items()}}
 
     def clear(self) -> None:
         """Counts from 0 again: before the first call of a client."""
-        self._tallies = {(Api.CONTRACT, operation_id): Tally() for operation_id in self._operations}
-        self._tallies |= {(api, ""): Tally() for api in Api if api is not Api.CONTRACT}
+        for tally in (*self.operations.values(), *self.others.values()):
+            tally.clear()
 
 
 class CountingContract:
@@ -110,11 +113,12 @@ class CountingContract:
         watch: seconds that only go forward.
     """
 
-    __slots__ = ("_calls", "_contract", "_watch")
+    __slots__ = ("_contract", "_operations", "_others", "_watch")
 
     def __init__(self, contract: Contract, calls: Calls, watch: Callable[[], float] = perf_counter) -> None:
         self._contract = contract
-        self._calls = calls
+        self._operations = calls.operations
+        self._others = calls.others
         self._watch = watch
 
     def route(self, method: bytes, path: bytes) -> Route | None:
@@ -134,7 +138,7 @@ class CountingContract:
         began = self._watch()
         outcome = self._contract.answer_now(route, headers, query, body, scheme, server)
         if type(outcome) is tuple:
-            tally = self._calls.of(Api.CONTRACT, route[0].operation_id)
+            tally = self._operations[route[0].operation_id]
             tally.count(outcome[0], self._watch() - began, len(body), len(outcome[2]))
         return outcome
 
@@ -156,10 +160,10 @@ class CountingContract:
         path: str = scope["path"]
         route = self._contract.route(scope["method"].encode(), path.encode("utf-8", "replace"))
         if route is not None:
-            return self._calls.of(Api.CONTRACT, route[0].operation_id)
+            return self._operations[route[0].operation_id]
         if path.startswith(CONTROL_PREFIX):
-            return self._calls.of(Api.CONTROL)
-        return self._calls.of(Api.PICTURES if path.startswith(OTHER_PREFIXES) else Api.OTHER)
+            return self._others[Api.CONTROL]
+        return self._others[Api.PICTURES if path.startswith(OTHER_PREFIXES) else Api.OTHER]
 
 
 class _Watched:

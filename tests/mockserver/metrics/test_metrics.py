@@ -19,7 +19,7 @@ from mockserver.faults.kinds import Kind
 from mockserver.faults.points import Point
 from mockserver.gateway import Contract
 from mockserver.metrics import snapshot
-from mockserver.metrics.counting import BUCKETS_S, Api, Calls, CountingContract
+from mockserver.metrics.counting import BUCKETS_S, Calls, CountingContract
 from mockserver.running import ServerThread
 from mockserver.settings import Settings
 from tests.bodies import TXT2IMG, TXT2IMG_V2, txt2img, txt2img_v2
@@ -301,7 +301,7 @@ def test_a_call_is_in_the_first_bucket_that_it_is_not_slower_than(server: Server
     route = counting.route(b"GET", b"/v3/model")
     assert route is not None
     counting.answer_now(route, {b"authorization": b"Bearer sk-mock"}, b"", b"", "http", None)
-    tally = calls.of(Api.CONTRACT, "listModels")
+    tally = calls.operations["listModels"]
     place = next((index for index, bound in enumerate(BUCKETS_S) if took_s <= bound), len(BUCKETS_S))
     assert [index for index, count in enumerate(tally.buckets) if count] == [place]
     assert tally.seconds == pytest.approx(took_s)
