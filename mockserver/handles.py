@@ -6,11 +6,13 @@ What they do runs in the server's own thread, between two calls.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from os import PathLike
 
     from starlette.applications import Starlette
 
@@ -71,7 +73,11 @@ class WorldClock:
         """Moves forward by seconds, or by text such as `90s` or `2h`."""
         from mockserver.core.clock import parse_duration_ms
 
-        by_ms = parse_duration_ms(duration)
+        __tracebackhide__ = True  # of pytest: a mistake of the test is shown where the test makes it
+        try:
+            by_ms = parse_duration_ms(duration)
+        except ValueError as error:
+            raise error.with_traceback(None) from None
         errands = self._server.mock.errands
         self._server.call_async(lambda: errands.advance(self._world, self._world.clock.now_ms() + by_ms), _LONG_S)
 
@@ -146,6 +152,7 @@ class WorldWebhooks:
         Raises:
             TimeoutError: fewer are; the message says how each stands.
         """
+        __tracebackhide__ = True
         desk = self._desk
 
         def enough() -> bool:
@@ -166,9 +173,11 @@ class WorldWebhooks:
         """
         from mockserver.webhooks.delivery import Cause
 
+        __tracebackhide__ = True
         delivery = self._desk.get(id)
         if delivery is None:
-            raise KeyError(id)
+            known = ", ".join(one["id"] for one in self.deliveries()) or "none yet"
+            raise KeyError(f"no delivery {id!r}; there are: {known}")
         courier = self._server.mock.courier
         sent = self._server.call_async(lambda: courier.send_again(self._world, delivery, Cause.REPLAY), _LONG_S)
         return bool(sent[0].ok)
@@ -208,7 +217,12 @@ class WorldFaults:
         """
         from mockserver.faults.rules import read_rule
 
-        world, rule = self._world, read_rule({"point": point, "effect": effect, **when}, (), source="test")
+        __tracebackhide__ = True
+        world = self._world
+        try:
+            rule = read_rule({"point": point, "effect": effect, **when}, (), source="test")
+        except ValueError as error:
+            raise error.with_traceback(None) from None
         self._server.call(lambda: world.faults.arm([rule], world.clock.now_ms()))
 
     def disarm(self) -> None:
@@ -249,6 +263,7 @@ class WorldLedger:
         """
         from mockserver.money.amounts import parse_usd
 
+        __tracebackhide__ = True
         check = self._server.call(lambda: self._world.ledger.within(parse_usd(usd)))
         if not check.ok:
             raise AssertionError(check.message)
@@ -260,30 +275,67 @@ class NovitaWorld:
 
     url: str
     key: str
-    clock: WorldClock
-    faults: WorldFaults
-    webhooks: WorldWebhooks
-    ledger: WorldLedger
-    _server: Running
-    _world: World
+    clock: WorldClock = field(repr=False)
+    faults: WorldFaults = field(repr=False)
+    webhooks: WorldWebhooks = field(repr=False)
+    ledger: WorldLedger = field(repr=False)
+    _server: Running = field(repr=False)
+    _world: World = field(repr=False)
 
     @property
     def server(self) -> Running:
         """The mock that it lives in."""
         return self._server
 
-    def decode(self, picture: bytes) -> Receipt:
-        """The receipt in a picture: which request made it, which of its pictures it is, and from which seed.
+    def decode(self, picture: bytes | str | PathLike[str]) -> Receipt:
+        """The receipt in a picture: `.digest` of the request that made it, `.index` among its pictures, and `.seed`.
 
         Args:
-            picture: a file as it was downloaded, or what became of it: recompressed, converted, scaled down.
+            picture: a file or its bytes, as downloaded, or what became of it: recompressed, converted, scaled down.
 
         Raises:
             mockserver.pictures.NotAReceipt: it is no picture of this mock, or too little is left of it.
         """
-        from mockserver.pictures import decode
+        from mockserver.pictures import NotAReceipt, decode
 
-        return decode(picture)
+        __tracebackhide__ = True
+        data = bytes(picture) if isinstance(picture, bytes | bytearray | memoryview) else Path(picture).read_bytes()
+        try:
+            return decode(data)
+        except NotAReceipt as error:
+            if (text := data[:200].decode("ascii", "replace")).isascii():  # such as a store's refusal, saved unseen
+                error.add_note(f"it is text: {text!r}")
+            raise error.with_traceback(None) from None
+
+    def request_of(self, picture: bytes | str | PathLike[str]) -> dict[str, Any]:
+        """The JSON body of the submit that made a picture; source pictures in it are shortened.
+
+        Args:
+            picture: as for `decode`.
+
+        Raises:
+            mockserver.pictures.NotAReceipt: as for `decode`.
+            LookupError: no task of this world made it.
+        """
+        import orjson
+
+        from mockserver.pictures import recipe_digest
+        from mockserver.submitting import recipe_of
+
+        __tracebackhide__ = True
+        receipt, mock = self.decode(picture), self._server.mock
+
+        def find() -> bytes | None:
+            for task in self._world.tasks:
+                if task.seed == receipt.seed and recipe_digest(recipe_of(task, mock)) == receipt.digest:
+                    return task.body
+            return None
+
+        body: bytes | None = self._server.call(find)
+        if body is None:
+            raise LookupError(f"no task of this world made the picture: {receipt}")
+        found: dict[str, Any] = orjson.loads(body)
+        return found
 
     def findings(self) -> dict[str, int]:
         """What the client did that it should not, by code, with how often; docs/findings says what each means."""

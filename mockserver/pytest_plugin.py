@@ -6,7 +6,7 @@ the end of a run, until a fixture is used. What the fixtures do is in `mockserve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from mockserver.testing.tally import Tally
     from mockserver.testing.transport import MockTransport
     from mockserver.testing.warnings import NovitaFindingWarning
+    from mockserver.testing.worlds import OpenWorld
 
 MARKER = "novita"
 SOCKET = "socket"
 _TALLY: pytest.StashKey[Tally] = pytest.StashKey()
+_OPENED: pytest.StashKey[OpenWorld] = pytest.StashKey()
 _OUTPUT = "novita_mock_tally"
 
 
@@ -81,7 +83,9 @@ def novita_world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     opened = open_world(server, key, scenario)
     monkeypatch.setenv("NOVITA_API_KEY", key)
     monkeypatch.setenv("NOVITA_API_URI", server.url)
+    item.stash[_OPENED] = opened
     yield opened.world
+    del item.stash[_OPENED]
     outcome = close_world(opened)
     stash = request.config.stash
     stash[_TALLY] = stash.get(_TALLY, Tally()) + outcome.tally
@@ -107,6 +111,19 @@ def novita_transport(novita_world: NovitaWorld) -> MockTransport:
     from mockserver.testing.transport import MockTransport
 
     return MockTransport(novita_world.server)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test tells what its world saw."""
+    report = yield
+    if report.when == "call" and report.failed and _OPENED in item.stash:
+        from mockserver.testing.witness import witnessed
+
+        report.sections.append(("What novita_world saw", "\n".join(witnessed(item.stash[_OPENED]))))
+    return report
 
 
 @pytest.hookimpl(trylast=True)

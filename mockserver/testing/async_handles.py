@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.concurrency import run_in_threadpool
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from mockserver.handles import NovitaWorld, WorldClock, WorldFaults, WorldLedger, WorldWebhooks
     from mockserver.pictures import Receipt
 
@@ -157,9 +159,13 @@ class AsyncNovitaWorld:
         """Its money."""
         return AsyncWorldLedger(self._inner.ledger)
 
-    async def decode(self, picture: bytes) -> Receipt:
+    async def decode(self, picture: bytes | str | PathLike[str]) -> Receipt:
         """The receipt in a picture; NotAReceipt when there is none."""
         return await run_in_threadpool(self._inner.decode, picture)
+
+    async def request_of(self, picture: bytes | str | PathLike[str]) -> dict[str, Any]:
+        """The JSON body of the submit that made a picture."""
+        return await run_in_threadpool(self._inner.request_of, picture)
 
     async def findings(self) -> dict[str, int]:
         """What the client did that it should not, by code, with how often."""

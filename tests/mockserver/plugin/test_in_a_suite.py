@@ -217,3 +217,75 @@ def test_a_suite_that_does_not_use_it_is_not_told_of_it(suite: pytest.Pytester) 
 def test_the_marker_is_registered(suite: pytest.Pytester) -> None:
     ended = run(suite, "--markers")
     ended.stdout.re_match_lines([r"@pytest\.mark\.novita\(scenario, clock, .*\): the situation"])
+
+
+def test_a_failed_test_tells_what_its_world_saw(suite: pytest.Pytester) -> None:
+    suite.makepyfile(
+        """
+        from tiny import BODY, httpx, headers, poll, submit
+
+        def test_calls(novita_world):
+            novita_world.faults.arm("submit.before", {"status": 429}, times=1)
+            submit(novita_world)
+            poll(novita_world, submit(novita_world).json()["task_id"])
+            body = {**BODY, "extra": {"webhook": {"url": novita_world.webhooks.inbox_url}}}
+            httpx.post(f"{novita_world.url}/v3/async/txt2img", json=body, headers=headers(novita_world))
+            novita_world.clock.run_until_idle()
+            assert False
+
+        def test_no_call(novita_world):
+            httpx.get(f"{novita_world.url}/v3/model", headers={"authorization": "Bearer sk-another"})
+            assert False
+
+        def test_a_fault_that_is_none(novita_world):
+            novita_world.faults.arm("submit", "no-answer")
+
+        def test_a_webhook_that_is_none(novita_world):
+            novita_world.webhooks.replay("msg_1")
+
+        def test_a_refusal_that_was_saved_for_a_picture(novita_world):
+            novita_world.decode(b"<Error><Code>AccessDenied</Code></Error>")
+        """
+    )
+    result = run(suite)
+    result.assert_outcomes(failed=5)
+    result.stdout.re_match_lines(
+        [
+            r".*What novita_world saw.*",
+            r" +\+[0-9.]+ s  POST /v3/async/txt2img: 429  RATE_LIMIT_EXCEEDED .*  \(fault: status 429\)",
+            r" +\+[0-9.]+ s  POST /v3/async/txt2img: 200  task [0-9a-f-]{36}",
+            r" +\+[0-9.]+ s  GET /v3/async/task-result: 200  TASK_STATUS_[A-Z]+",
+            r"webhook of task .* to http://.*/inbox/.*: delivered, taken: 200 in .* \(attempts: 1\)",
+            r"no call came to this test's world: the client has to call http://127.0.0.1:[0-9]+ with the key sk-.*",
+            r"calls with other keys, in this session: 1",
+        ]
+    )
+    told = result.stdout.str()
+    assert "E       mockserver.faults.options.PlanError: point: unknown word 'submit'; expected one of auth," in told
+    assert "no delivery 'msg_1'; there are: none yet" in told
+    assert "it is text: '<Error><Code>AccessDenied</Code></Error>'" in told
+    assert "handles.py" not in told, "a mistake of a test is shown where the test makes it"
+
+
+def test_the_request_behind_a_picture_is_told(suite: pytest.Pytester) -> None:
+    suite.makepyfile(
+        """
+        import pytest
+        from tiny import httpx, poll, submit
+
+        def test_it(novita_world, tmp_path):
+            task_id = submit(novita_world).json()["task_id"]
+            novita_world.clock.run_until_idle()
+            file = tmp_path / "fox.png"
+            file.write_bytes(httpx.get(poll(novita_world, task_id)["images"][0]["image_url"]).content)
+            assert novita_world.decode(file) == novita_world.decode(file.read_bytes())
+            assert novita_world.request_of(file)["request"]["prompt"] == "a fox"
+            assert repr(novita_world) == f"NovitaWorld(url='{novita_world.url}', key='{novita_world.key}')"
+            pytest.picture = file.read_bytes()
+
+        def test_a_picture_of_another_test_has_no_request_here(novita_world):
+            with pytest.raises(LookupError, match="no task of this world"):
+                novita_world.request_of(pytest.picture)
+        """
+    )
+    run(suite).assert_outcomes(passed=2)
