@@ -56,7 +56,9 @@ def _taken(host: str, port: int, error: CannotListen, asked: Callable[[str], Fou
     found = asked(url)
     use = f"use it (NOVITA_API_URI={url}), or start another with --port 0"
     if found.mock is None:
-        yield problem("port", f"port {port} is taken: at {url} answers {found.words}", "start with --port 0, or end it")
+        yield problem(
+            "port", f"port {port} is taken: at {url} answers {found.words}", "start with --port 0, or end that program"
+        )
     elif found.mock.get("version") != __version__:
         yield warning("port", f"at {url} answers {found.words}, while this is {__version__}", use)
     else:

@@ -32,7 +32,7 @@ def as_text(sections: Sequence[Section]) -> Iterator[str]:
         yield "Nothing to do: all is as it should be."
     else:
         told = f"{counted(found[Level.PROBLEM], 'problem')}, {counted(found[Level.WARNING], 'warning')}"
-        yield f"{told}. Where all works for you, a warning need not bother you."
+        yield f"{told}." if found[Level.PROBLEM] else f"{told}; where all works for you, they need not bother you."
 
 
 def as_json(sections: Sequence[Section]) -> dict[str, Any]:

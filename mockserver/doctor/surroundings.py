@@ -177,7 +177,7 @@ def certificates(environment: Mapping[str, str]) -> Iterator[Line]:
     for name in lost:
         yield warning(
             "certificates",
-            f"{name}={environment[name][:200]} is no file: clients that read it trust nobody, or end at once",
+            f"{name}={environment[name][:200]} is no file: clients that read it may trust nobody",
             f"unset {name}, or name a file of certificates",
         )
     named = [name for name in CERTIFICATES if environment.get(name) and name not in lost]
