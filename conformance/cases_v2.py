@@ -95,7 +95,7 @@ async def outside(t: Trial, operation_id: str, names: tuple[str, ...]) -> list[t
 async def model_names(t: Trial, operation_id: str) -> None:
     """Names that the target lists are accepted, and a checkpoint that it cannot have is not."""
     names = await t.names()
-    if not names.listed:
+    if not names.known:
         raise NotMeasured("the model list names no checkpoint (--name checkpoint=... would tell one)")
     checkpoints = [name for name in (names.checkpoint_in_api, names.checkpoint_sdxl_in_api) if name]
     cases: list[Body] = [{"model_name": name} for name in checkpoints]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MOST_CONNECTIONS = 64
 KEPT_ALIVE_S = 3.0
 """Shorter than the five seconds after which common servers close an idle connection: no request meets a closing one."""
+CLOSED, CUT_OFF = "the connection was closed without one", "the connection was closed in the middle of one"
+"""Why no whole answer came, where the server closed the connection."""
 FAULTS = 500
 """The least status that tells of a fault of the server."""
 
@@ -103,6 +105,10 @@ class Network:
             raise NoAnswer(str(problem), unreachable=True) from None
         except TimeoutError:
             raise NoAnswer(f"none within {timeout_s:g} s") from None
+        except (aiohttp.ServerDisconnectedError, ConnectionResetError):
+            raise NoAnswer(CLOSED) from None
+        except aiohttp.ClientPayloadError:
+            raise NoAnswer(CUT_OFF) from None
         except (aiohttp.ClientError, OSError, ValueError) as problem:
             raise NoAnswer(f"{type(problem).__name__}: {problem}".rstrip(": ")) from None
 

@@ -16,7 +16,7 @@ from conformance.diff import Compared, compare
 from conformance.difference import Kind
 from conformance.errors import NoClock, Unreachable
 from conformance.opening import opened
-from conformance.run_options import is_given
+from conformance.run_options import NAME_HELP, given_names, is_given
 from conformance.target import Target
 from openapi.document import load
 
@@ -34,6 +34,15 @@ QUIET = (Kind.TIME, Kind.WORDS)
 @click.option(
     "--task-timeout", type=click.FloatRange(0.1, 36000), default=60.0, show_default=True, help="Seconds per task."
 )
+@click.option("--name", "names", multiple=True, callback=given_names, metavar="FIELD=MODEL", help=NAME_HELP)
+@click.option(
+    "--other-name",
+    "other_names",
+    multiple=True,
+    callback=given_names,
+    metavar="FIELD=MODEL",
+    help="The same for the second server alone.",
+)
 @click.option("--clock", default="/__mock", show_default=True, help="Prefix of a control interface; none for none.")
 @click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="File for all of it as JSON."
@@ -45,10 +54,12 @@ def diff(
     other_key: str | None,
     timeout: float,
     task_timeout: float,
+    names: dict[str, str],
+    other_names: dict[str, str],
     clock: str,
     json_file: Path | None,
 ) -> None:
-    """Sends the same seeded requests to LEFT and RIGHT and shows where their answers differ.
+    """Send the same seeded requests to LEFT and RIGHT, and show where their answers differ.
 
     About thirty requests and eight small pictures for each. Ids, links and moments are taken out first; texts for
     people and times are shown, but do not count. Exit codes: 0 no difference, 1 differences, 3 not reachable, 4
@@ -59,10 +70,11 @@ def diff(
         key=api_key,
         timeout_s=timeout,
         task_timeout_s=task_timeout,
+        names=names,
         control="" if clock == "none" else clock,
         clock_named=clock != "none" and is_given("clock"),
     )
-    second = replace(first, url=right.rstrip("/"), key=other_key or api_key)
+    second = replace(first, url=right.rstrip("/"), key=other_key or api_key, names=names | other_names)
     try:
         found = asyncio.run(_diff(first, second))
     except Unreachable as error:

@@ -48,6 +48,11 @@ def status_between(low: int, high: int) -> Claim:
     return Claim(words=f"a status from {low} through {high}", data={"kind": "status-class", "low": low, "high": high})
 
 
+def an_answer() -> Claim:
+    """Any status but a fault of the server's; no answer fulfils no claim."""
+    return Claim(words="an answer", data={"kind": "status-class", "low": 100, "high": 499})
+
+
 def header(name: str, pattern: str, words: str = "") -> Claim:
     """A header whose whole value matches a regular expression."""
     return Claim(

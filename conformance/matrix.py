@@ -47,13 +47,24 @@ def matrix(reports: Sequence[Written]) -> Matrix:
     for report in reports:
         known = {**report.requirements, **known}
     order = sorted(known, key=lambda one: (min(_place(report, one) for report in reports), one))
-    seen: Counter[str] = Counter()
-    names = []
-    for report in reports:
-        seen[report.name] += 1
-        names.append(report.name if seen[report.name] == 1 else f"{report.name} ({seen[report.name]})")
+    names = _unique([_name(report, reports) for report in reports])
     rows = tuple(Row(row=known[one], cells=tuple(report.requirements.get(one) for report in reports)) for one in order)
-    return Matrix(reports=tuple(reports), names=tuple(names), rows=rows)
+    return Matrix(reports=tuple(reports), names=names, rows=rows)
+
+
+def _name(report: Written, reports: Sequence[Written]) -> str:
+    """The name of its file, after that of its folder where files of several folders have the same."""
+    folders = {other.folder for other in reports if other.name == report.name}
+    return f"{report.folder}/{report.name}" if len(folders) > 1 else report.name
+
+
+def _unique(names: Sequence[str]) -> tuple[str, ...]:
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return tuple(found)
 
 
 def _place(report: Written, requirement: str) -> int:

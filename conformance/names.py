@@ -43,6 +43,8 @@ class Names:
     embeddings: tuple[str, ...] = ()
     listed: bool = True
     """Whether the target's list told the checkpoint."""
+    known: bool = True
+    """Whether the list or the user told it; else it is made up, and the target may well not have it."""
 
 
 def names_from(models: Iterable[Mapping[str, Any]], given: Mapping[str, str]) -> Names:
@@ -69,10 +71,12 @@ def names_from(models: Iterable[Mapping[str, Any]], given: Mapping[str, str]) ->
         "embedding": _in_api(_kind(sd15, "textualinversion")),
         "embedding_file": _sd_name(_kind(sd15, "textualinversion")),
     }
+    if "checkpoint" in given and not found["checkpoint_in_api"]:
+        found["checkpoint_in_api"] = given["checkpoint"]  # better than a name that the target has never heard of
     listed = bool(found["checkpoint"])
     texts: dict[str, Any] = {name: text for name, text in found.items() if text} | _missing(found)
     names = replace(
-        Names(**texts, listed=listed),
+        Names(**texts, listed=listed, known=listed or "checkpoint" in given),
         loras=_all_in_api(_kind(sd15, "lora")),
         embeddings=_all_in_api(_kind(sd15, "textualinversion")),
     )

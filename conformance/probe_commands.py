@@ -13,7 +13,7 @@ from conformance.errors import CheckEnd, NoClock, Unreachable
 from conformance.opening import opened
 from conformance.probe import Capabilities
 from conformance.probe import probe as probed
-from conformance.run_options import is_given
+from conformance.run_options import NAME_HELP, given_names, is_given
 from conformance.target import Target
 from conformance.timing import utc
 from openapi.document import load
@@ -27,12 +27,13 @@ EXIT_INCONCLUSIVE = 4
 @click.argument("url")
 @click.option("--api-key", envvar="NOVITA_API_KEY", required=True, help="Key of an account.  [env: NOVITA_API_KEY]")
 @click.option("--timeout", type=click.FloatRange(0.1, 600), default=10.0, show_default=True, help="Seconds per answer.")
+@click.option("--name", "names", multiple=True, callback=given_names, metavar="FIELD=MODEL", help=NAME_HELP)
 @click.option("--clock", default="/__mock", show_default=True, help="Prefix of a control interface; none for none.")
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="File to write; - or none: print."
 )
-def probe(url: str, api_key: str, timeout: float, clock: str, output: Path | None) -> None:
-    """Writes down what the server at URL offers.
+def probe(url: str, api_key: str, timeout: float, names: dict[str, str], clock: str, output: Path | None) -> None:
+    """Write down what the server at URL offers.
 
     About thirty requests, most of them to be refused. A server that ignores an option is sent up to four tiny tasks.
     """
@@ -40,6 +41,7 @@ def probe(url: str, api_key: str, timeout: float, clock: str, output: Path | Non
         url=url.rstrip("/"),
         key=api_key,
         timeout_s=timeout,
+        names=names,
         control="" if clock == "none" else clock,
         clock_named=clock != "none" and is_given("clock"),
     )

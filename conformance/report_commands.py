@@ -26,19 +26,31 @@ def _read(path: Path) -> Written:
 @click.argument("before", type=_FILE)
 @click.argument("after", type=_FILE)
 def compare_command(before: Path, after: Path) -> None:
-    """Say what became better and what became worse from report BEFORE to AFTER. Exits with 1 if anything is worse."""
+    """Say what became better and what became worse from report BEFORE to AFTER.
+
+    Exits with 1 if anything is worse. What is broken and was blocked or not measured before is listed on its own:
+    nobody knows whether it was better then.
+    """
     first, then = _read(before), _read(after)
     found = compare(first, then)
     if first.strict != then.strict:
         modes = ["strict" if one.strict else "lenient" for one in (first, then)]
         click.echo(f"The runs read the contract differently: {modes[0]}, then {modes[1]}.")
-    for title, changes in (("Worse", found.worse), ("Better", found.better), ("Other changes", found.other)):
+    kinds = (
+        ("Worse", found.worse),
+        ("Broken, and not decided before", found.decided),
+        ("Better", found.better),
+        ("Other changes", found.other),
+    )
+    for title, changes in kinds:
         if changes:
             click.echo(f"{title} ({len(changes)})")
             for change in changes:
                 click.echo(_line(change))
+    decided = f"{len(found.decided)} broken and not decided before, " if found.decided else ""
     click.echo(
-        f"{len(found.worse)} worse, {len(found.better)} better, {len(found.other)} other changes, {found.same} the same"
+        f"{len(found.worse)} worse, {decided}{len(found.better)} better, {len(found.other)} other changes, "
+        f"{found.same} the same"
     )
     sys.exit(int(ExitCode.VIOLATION if found.worse else ExitCode.CONFORMANT))
 

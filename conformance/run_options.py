@@ -26,9 +26,11 @@ from conformance.target import Bucket, Target, is_loopback
 ENV_PREFIX = "NOVITA_CONFORMANCE"
 LOCAL_CONTROL = "/__mock"
 """Where a server on this machine is asked for a virtual clock when nothing else is said."""
-MODEL_NAMES = tuple(field.name for field in fields(Names) if field.name != "listed")
+MODEL_NAMES = tuple(field.name for field in fields(Names) if field.type == "str")
 NOT_TOLD = frozenset({"api_key", "second_key", "s3_access_key", "s3_secret_key", "url"})
 """Options that no report repeats: secrets, and what stands elsewhere in it."""
+
+NAME_HELP = "A model that the target has, such as checkpoint=NAME; repeatable."
 
 Decorator = Callable[[Any], Any]
 
@@ -67,7 +69,8 @@ def _report(ctx: click.Context, param: click.Parameter, values: Iterable[str]) -
     return tuple(found)
 
 
-def _names(ctx: click.Context, param: click.Parameter, values: Iterable[str]) -> dict[str, str]:
+def given_names(ctx: click.Context, param: click.Parameter, values: Iterable[str]) -> dict[str, str]:
+    """What `--name` says, several times over."""
     found = {}
     for value in values:
         field, equals, model = value.partition("=")
@@ -154,7 +157,7 @@ _FLAGS: tuple[Decorator, ...] = (
         shell_complete=clocks,
         help=f"Path of the target's control of virtual time; auto: {LOCAL_CONTROL} on loopback.",
     ),
-    flag("--name", "names", multiple=True, callback=_names, metavar="FIELD=MODEL", help="A model's name; repeatable."),
+    flag("--name", "names", multiple=True, callback=given_names, metavar="FIELD=MODEL", help=NAME_HELP),
     flag("--capabilities", type=_FILE, help="YAML: what the target offers; claimed and absent is a violation."),
     flag("--expected-failures", type=_FILE, help="YAML of 'ID: reason': known failures, which do not count."),
     flag("--max-requests", type=_COUNT, help="Stop before more requests."),

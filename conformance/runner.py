@@ -134,6 +134,15 @@ def site_of(end: BaseException) -> str:
     return f"{Path(steps[-1].filename).stem}:{steps[-1].lineno}" if steps else ""
 
 
+def _disclaimed(row: Requirement, claims: Mapping[str, bool], document: Document) -> str:
+    """Why a requirement is not to be judged: its profile, or the only operations that it speaks of; "" if it is."""
+    if claims.get(row.profile) is False:
+        return row.profile
+    operations = dict.fromkeys(name.partition(":")[0] for name in row.names)
+    named = [name for name in operations if name in document.operations]
+    return ", ".join(named) if named and all(claims.get(name) is False for name in named) else ""
+
+
 class _Judge:
     """Runs checks and turns how they end into outcomes."""
 
@@ -246,8 +255,9 @@ class _Judge:
         asking.set(row.id)  # gather gave this check a context of its own
         trial = Trial(row, self._session)
         started_s = timing.now()
-        if self._session.target.claims.get(row.profile) is False:
-            message = f"the capabilities file disclaims {row.profile}"
+        disclaimed = _disclaimed(row, self._session.target.claims, self._session.document)
+        if disclaimed:
+            message = f"the capabilities file disclaims {disclaimed}"
             return Outcome(requirement=row.id, verdict=Verdict.NOT_APPLICABLE, message=message)
         try:
             with self._session.ledger.check(row.id):

@@ -309,11 +309,12 @@ def seed_of(t: Trial, answer: Exchange) -> int:
     """The seed that a result reports.
 
     Raises:
-        Broken: it reports none (V3-RESULT-019), or not as digits (V3-RESULT-018).
+        Broken: it reports none (V3-RESULT-019; V3-RESULT-017 without `extra`), or not as digits (V3-RESULT-018).
     """
     found = answer.at("extra", "seed")
     if found is MISSING:
-        t.fail("extra.seed", "a result without it", answer, blame="V3-RESULT-019")
+        blame = "V3-RESULT-017" if answer.at("extra") is MISSING else "V3-RESULT-019"
+        t.fail("extra.seed", "a result without it", answer, blame=blame)
     text = str(found)
     if isinstance(found, bool) or not isinstance(found, str | int) or not (text.isascii() and text.isdigit()):
         t.fail("digits in extra.seed", f"extra.seed = {found!r}", answer, blame="V3-RESULT-018")

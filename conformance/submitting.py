@@ -7,12 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 from conformance import timing
-from conformance.bodies import IMG2IMG, RESULT, TXT2IMG, TXT2IMG_V2, Body, txt2img, txt2img_v2
+from conformance.bodies import (
+    IMG2IMG,
+    IMG2IMG_V2,
+    RESULT,
+    TXT2IMG,
+    TXT2IMG_V2,
+    Body,
+    img2img,
+    img2img_v2,
+    txt2img,
+    txt2img_v2,
+)
 from conformance.budget import USD_PER_PICTURE, Cost, pictures
 from conformance.client import Client, Key, Says
 from conformance.errors import Broken, CheckEnd, NotMeasured, RouteGone
@@ -30,6 +41,13 @@ Value = TypeVar("Value")
 NAMES, NAME_PAGES = 100, 5
 """How many models of a kind are looked at for names, and on how many pages."""
 RATE_LIMIT_WAITS = 3
+PLAINEST: Mapping[str, Callable[[Names], Body]] = {
+    TXT2IMG: txt2img,
+    IMG2IMG: img2img,
+    TXT2IMG_V2: txt2img_v2,
+    IMG2IMG_V2: img2img_v2,
+}
+"""The plainest submit of each operation."""
 TEST_MODE_S, TEST_MODE_LOOKS_S = 1.5, 0.1
 """How long a task of test mode may seem to be at work, and how often it is looked at."""
 
@@ -115,6 +133,7 @@ class Submitting:
 
         Raises:
             Broken: it was refused.
+            NotMeasured: nobody told a model of the target, and it may have been refused for the one that was named.
         """
 
         async def send() -> Exchange:
@@ -122,16 +141,54 @@ class Submitting:
 
         if self.target.safe and not self._cheap(operation_id, body):
             raise NotMeasured("not measured: safe mode orders one small task and no more (--no-safe allows it)")
-        if fresh:
-            return self.task_of(operation_id, body, await send(), blame=blame)
-        name = f"{operation_id} {copy} {json.dumps(body, sort_keys=True)}"
+        name = _submit_name(operation_id, copy, body)
         # The answer is shared, a refusal is not: whoever asked for the task blames what they rest on.
-        task = self.task_of(operation_id, body, await self.once(f"submit {name}", send), blame=blame)
+        answer = await send() if fresh else await self.once(f"submit {name}", send)
+        try:
+            task = self.task_of(operation_id, body, answer, blame=blame)
+        except Broken:
+            await self.know_a_model(operation_id)
+            raise
+        if fresh:
+            return task
 
         async def share() -> Task:
             return task
 
         return await self.once(f"task {name}", share)
+
+    async def know_a_model(self, operation_id: str) -> None:
+        """Goes on where refusals of an operation tell something: not where any model that we name may be unknown.
+
+        Raises:
+            NotMeasured: neither the model list nor the user told a checkpoint, and the plainest submit is refused.
+        """
+        if operation_id in PLAINEST and not (await self.names()).known:
+            why = await self.once(f"model {operation_id}", partial(self._why_no_model, operation_id))
+            if why:
+                raise NotMeasured(why)
+
+    async def _why_no_model(self, operation_id: str) -> str:
+        body = PLAINEST[operation_id](await self.names())
+        if self.target.safe and not self._cheap(operation_id, body):
+            return ""
+
+        async def send() -> Exchange:
+            return await self.ask(operation_id, body, purpose="the plainest submit, with a made-up model")
+
+        answer = await self.once(f"submit {_submit_name(operation_id, 0, body)}", send)
+        v2 = operation_id.endswith("V2")
+        holds, found = (accepted_v2() if v2 else accepted_v3()).judge(answer)
+        refused = answer.status is not None and (400 <= answer.status <= 499 or (v2 and answer.status == 200))
+        if holds or not refused:
+            return ""
+        field, model = (
+            ("checkpoint_in_api", body["model_name"]) if v2 else ("checkpoint", body["request"]["model_name"])
+        )
+        return (
+            f"the model list tells no checkpoint, and a submit that names {model!r} is refused ({found}): "
+            f"name a model that the server has, --name {field}=..."
+        )
 
     def _cheap(self, operation_id: str, body: Body) -> bool:
         """Whether safe mode may send it: the smallest task, of which there is one, or a made-up event."""
@@ -252,7 +309,9 @@ class Submitting:
         seen = await self._work_of(task)
         if seen:
             self.client.budget.accepted(Cost(images=1, usd=USD_PER_PICTURE))
-            self.client.notes.append(f"test mode is not used, since the target seems to work in it: {seen}")
+            self.client.notes.append(
+                f"test mode (extra.webhook.test_mode) is not used, since the target seems to work in it: {seen}"
+            )
         return not seen
 
     async def _work_of(self, task: Task) -> str:
@@ -269,7 +328,7 @@ class Submitting:
                 return ""
             ended = status.upper().endswith(("SUCCEED", "SUCCESS", "SUCCEEDED"))
             if ended or timing.now() - started_s > TEST_MODE_S:
-                return f"a task that should fail has status {status!r} after {timing.now() - started_s:.1f} s"
+                return f"a task that should fail has status {status!r}"
             await timing.pause(TEST_MODE_LOOKS_S)
 
     async def _takes_none(self, field: str) -> bool:
@@ -302,3 +361,8 @@ class Submitting:
             return await self.once("refusal", look)
         except CheckEnd:
             return 400
+
+
+def _submit_name(operation_id: str, copy: int, body: Body) -> str:
+    """Under which a submit is shared."""
+    return f"{operation_id} {copy} {json.dumps(body, sort_keys=True)}"

@@ -12,6 +12,7 @@ Whatever does not hold raises `Broken`; a check that returns has not found its r
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -42,6 +43,7 @@ MOST_UNDUE, UNDUE_AT_ONCE = 4, 4
 pictures; and so many are under way at the same time."""
 _WITH = "a valid submit, "
 _REFUSED_FOR = "a submit to be refused for "
+_MORE_CASES = re.compile(r" \(and \d+ more of \d+ cases[^()]*\)$")
 
 
 class Trial:
@@ -204,7 +206,10 @@ class Trial:
         Raises:
             Broken: it is accepted, or refused in another way.
             NotSent: it was not worth the pictures any more.
+            NotMeasured: whatever is sent is refused, for want of a model that the target has.
         """
+        if raw is None:
+            await self.session.know_a_model(operation_id)
         if may_accept and isinstance(body, dict):
             body = await self.free(operation_id, body)
         said = says or (Says.UNCHECKED if raw is not None else Says.WRONG)
@@ -321,7 +326,9 @@ class Trial:
             if isinstance(end, Broken) and len(own) > 1 and end is own[0]:
                 sent = sum(not isinstance(result, NotSent) for result in results)
                 unsent = f"; {len(results) - sent} were not sent" if sent < len(results) else ""
-                end.actual += f" (and {len(own) - 1} more of {sent} cases{self._named(own)}{unsent})"
+                # Cases within cases are told once, by the outer ones.
+                plain = _MORE_CASES.sub("", end.actual)
+                end.actual = f"{plain} (and {len(own) - 1} more of {sent} cases{self._named(own)}{unsent})"
             raise end
         return [result for result in results if not isinstance(result, BaseException)]
 

@@ -58,7 +58,7 @@ async def each_sampler_is_accepted(t: Trial) -> None:
 @area.check("V3-IMG2IMG-014", needs=PLAIN)
 async def names_of_the_model_list_are_accepted(t: Trial) -> None:
     names = await t.names()
-    if not names.listed:
+    if not names.known:
         t.not_measured("the model list names no checkpoint (--name checkpoint=... would tell one)")
     cases: list[Body] = [{"model_name": name} for name in (names.checkpoint, names.other_checkpoint) if name]
     if names.checkpoint_sdxl:

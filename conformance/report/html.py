@@ -91,6 +91,7 @@ def _context(report: Report) -> dict[str, Any]:
         "counts": {verdict: number for verdict, number in reversed(report.counts.items()) if number},
         "profiles": report.by_profile(),
         "areas": areas,
+        "blocks": report.blocks,
         "sections": [section for section in sections if section.entries],
         "all_operations": sorted({one for entry in report.entries for one in operations(entry)}),
         "Verdict": Verdict,

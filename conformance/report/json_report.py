@@ -163,11 +163,12 @@ class Written:
     """A report that was read.
 
     Attributes:
-        name: of its file, without ending.
+        name, folder: of its file, without ending, and of the folder it lies in.
         requirements: by id, in the order of the file.
     """
 
     name: str
+    folder: str
     target: str
     started_at: str
     strict: bool
@@ -213,6 +214,7 @@ def _read(path: Path, raw: dict[str, Any]) -> Written:
     ]
     return Written(
         name=path.stem,
+        folder=path.resolve().parent.name,
         target=raw["target"],
         started_at=raw["started_at"],
         strict=raw["strict"],

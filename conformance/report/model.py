@@ -148,9 +148,16 @@ class Report:
         counted = Counter(entry.verdict for entry in self.entries)
         return {verdict: counted[verdict] for verdict in Verdict}
 
+    @property
+    def blocks(self) -> Counter[str]:
+        """How many other requirements could not be judged, by the broken one."""
+        return Counter(entry.blocked_by for entry in self.entries if entry.verdict is Verdict.BLOCKED)
+
     def of(self, *verdicts: Verdict) -> tuple[Entry, ...]:
-        """Entries with one of some verdicts."""
-        return tuple(entry for entry in self.entries if entry.verdict in verdicts)
+        """Entries with one of some verdicts; those that block most others first, for they are to be repaired first."""
+        blocks = self.blocks
+        found = [entry for entry in self.entries if entry.verdict in verdicts]
+        return tuple(sorted(found, key=lambda entry: -blocks[entry.id]))
 
     def by_profile(self) -> dict[str, dict[Verdict, int]]:
         """Profile, and how many of each verdict."""

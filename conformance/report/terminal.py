@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from conformance.events import CheckFinished, Event, Exchanged, Reproduced, RunFinished, RunStarted
 from conformance.report.model import Entry, Report
+from conformance.report.shown import Kind
 from conformance.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ EVERY_S = 5.0
 """Between two lines where there is no terminal."""
 MOST_WARNINGS = 40
 MOST_IDS = 12
+LONGEST_SENT, LONGEST_PATH = 400, 100
+"""Characters; a result call with a task id fits."""
 
 
 class Live:
@@ -137,13 +140,18 @@ def summary(report: Report, console: Console, scripts: Mapping[str, Path]) -> No
         _line(console, ("Nothing was chosen, so nothing is known.", "bold red"))
     code = report.exit_code
     style = "bold green" if code == 0 else "bold red" if code == 1 else "bold yellow"
-    _line(console, (f"{code.words.capitalize()}", style), f" (exit code {int(code)})")
+    alone = report.stale and not any(entry.counts and not entry.verdict.green for entry in report.entries)
+    why = ", for the list of expected failures is stale" if alone else ""
+    _line(console, (f"{code.words.capitalize()}", style), f"{why} (exit code {int(code)})")
 
 
 def _red(entry: Entry, report: Report, console: Console, scripts: Mapping[str, Path]) -> None:
-    note = f"  [{entry.excuse or 'not scored'}]" if not entry.counts else ""
+    note = f"  [{f'expected: {entry.excuse}' if entry.excuse else 'not scored'}]" if not entry.counts else ""
     _line(console, (f"{entry.verdict} {entry.id}", STYLES[entry.verdict]), f" {entry.row.keyword}{note}")
     _line(console, f"  {entry.sentence}")
+    blocked = report.blocks[entry.id]
+    if blocked:
+        _line(console, f"  {'blocks':<9} {blocked} other{'s' if blocked > 1 else ''}: repair this one first")
     for source in entry.row.sources:
         _line(
             console, (f"  source    {source.page.title} ({source.strength}) {source.page.url}".rstrip(), "bright_black")
@@ -153,6 +161,9 @@ def _red(entry: Entry, report: Report, console: Console, scripts: Mapping[str, P
             _line(console, f"  {word:<9} {text}")
     if entry.verdict is not Verdict.FAIL:
         _line(console, f"  {'because':<9} {entry.message}")
+    sent = _sent(report, entry)
+    if sent:
+        _line(console, f"  {'sent':<9} {sent}")
     if entry.exchanges:
         shown = [_exchange(report, number) for number in entry.exchanges[-3:]]
         _line(console, f"  {'exchanges':<9} {'; '.join(shown)}")
@@ -163,11 +174,21 @@ def _red(entry: Entry, report: Report, console: Console, scripts: Mapping[str, P
     console.print()
 
 
+def _sent(report: Report, entry: Entry) -> str:
+    """The last body that was sent, on a line; "" for none."""
+    for number in reversed(entry.exchanges):
+        found = report.exchanges.get(number)
+        if found is not None and found.request.kind in (Kind.JSON, Kind.TEXT):
+            flat = " ".join(found.request.text.split())
+            return flat if len(flat) <= LONGEST_SENT else f"{flat[: LONGEST_SENT - 1]}…"
+    return ""
+
+
 def _exchange(report: Report, number: int) -> str:
     found = report.exchanges.get(number)
     if found is None:
         return f"#{number}"
-    path = found.url.partition("://")[2].partition("/")[2][:60]
+    path = found.url.partition("://")[2].partition("/")[2][:LONGEST_PATH]
     why = f" ({found.purpose})" if found.purpose else ""
     return f"#{number} {found.method} /{path} -> {found.status or found.error}{why}"
 

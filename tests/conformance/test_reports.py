@@ -276,6 +276,8 @@ def test_the_terminal_tells_each_red_one_with_its_source_and_the_exit_code_in_wo
     assert "https://novita.ai/docs/" in said
     assert "expected  status 403" in said
     assert "repro/V3-AUTH-007.sh" in said
+    assert "sent      {" in said, "what was sent stands beside what came"
+    assert "blocks    1 other: repair this one first" in said
     assert "STALE V3-AUTH-001" in said
     assert "Not chosen: v3-storage" in said
     assert "Error of the suite (exit code 5)" in said
@@ -320,6 +322,22 @@ def test_compare_tells_better_from_worse(tmp_path: Path) -> None:
     assert [change.id for change in found.better] == ["V3-AUTH-002"]
 
 
+@pytest.mark.parametrize("before", [Verdict.BLOCKED, Verdict.UNTESTABLE])
+def test_compare_calls_nothing_worse_that_nobody_knew_before(tmp_path: Path, before: Verdict) -> None:
+    first = written(tmp_path, "before", {"V3-AUTH-001": before, "V3-AUTH-002": Verdict.FAIL})
+    then = written(tmp_path, "after", {"V3-AUTH-001": Verdict.FAIL, "V3-AUTH-002": before})
+    found = compare(first, then)
+    assert [change.id for change in found.decided] == ["V3-AUTH-001"]
+    assert [change.id for change in found.other] == ["V3-AUTH-002"]
+    assert (found.worse, found.better) == ((), ())
+
+
+def test_what_was_green_and_is_not_decided_any_more_is_worse(tmp_path: Path) -> None:
+    first = written(tmp_path, "before", {"V3-AUTH-001": Verdict.PASS})
+    then = written(tmp_path, "after", {"V3-AUTH-001": Verdict.UNTESTABLE})
+    assert [change.id for change in compare(first, then).worse] == ["V3-AUTH-001"]
+
+
 @pytest.mark.parametrize("verdict", [Verdict.NOT_APPLICABLE, Verdict.ERROR, None])
 def test_compare_counts_no_change_that_says_nothing_of_the_server(tmp_path: Path, verdict: Verdict | None) -> None:
     before = written(tmp_path, "before", {"V3-AUTH-001": Verdict.PASS})
@@ -339,6 +357,13 @@ def test_the_matrix_sets_servers_side_by_side(tmp_path: Path) -> None:
     assert SCRIPT_TAG not in as_html(found)
     assert "**V3-AUTH-007**" in as_markdown(found)
     assert "V3-AUTH-001" not in as_markdown(found), "all agree and are green"
+
+
+def test_reports_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    reports = [written(tmp_path / name, "report", {"V3-AUTH-001": Verdict.PASS}) for name in ("one", "two")]
+    assert matrix(reports).names == ("one/report", "two/report")
 
 
 @pytest.mark.parametrize(

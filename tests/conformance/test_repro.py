@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,11 +35,11 @@ def mock() -> Iterator[str]:
         yield url
 
 
-async def reproduced(name: str, upstream: str) -> Reproduced:
+async def reproduced(name: str, upstream: str, **told: Any) -> Reproduced:
     """Runs the check that sees a mutant, and makes a script of what it saw."""
     mutant, rows, document = load_mutants()[name], load_requirements(), load()
     async with connected() as network, listening(Proxy(mutant, upstream, document, network)) as url:
-        target = Target(url=url, key=KEY, control="/__mock")
+        target = Target(url=url, key=KEY, control="/__mock", **told)
         result = await run(target, Plan(requirements=(rows[mutant.breaks],)), load_checks(), document, rows)
         outcome = result.outcomes[mutant.breaks]
         assert outcome.verdict is Verdict.FAIL
@@ -83,6 +84,23 @@ def test_what_no_single_answer_shows_is_left_to_the_check(mock: str) -> None:
     assert "novita-conformance run" in made.script
     assert "--only V3-IMAGE-009" in made.script
     assert KEY not in made.script
+
+
+def test_a_closed_connection_is_shown_by_curl_alone(mock: str, tmp_path: Path) -> None:
+    made = asyncio.run(reproduced("no-json-is-not-answered", mock))
+    assert made.verified, made.note
+    assert "novita-conformance run" not in made.script
+    assert play(made.script, mock, tmp_path) == 0
+    assert play(made.script, "http://127.0.0.1:1", tmp_path) == 2, "nobody there is no violation"
+
+
+def test_a_script_repeats_the_flags_that_a_verdict_depends_on(mock: str) -> None:
+    made = asyncio.run(
+        reproduced("seed-ignored", mock, names={"checkpoint": "sd_xl_base_1.0.safetensors"}, patience_s=5.0)
+    )
+    assert "--name=checkpoint=sd_xl_base_1.0.safetensors" in made.script
+    assert "--patience=5" in made.script
+    assert "--timeout" not in made.script
 
 
 def test_a_body_shrinks_to_what_shows_the_violation(mock: str) -> None:
