@@ -23,6 +23,8 @@ SAMPLER = "DPM++ 2M Karras"
 KEY = "a-benchmark"
 LOOK_EVERY_S = 0.2
 """Between two looks at whether all is drawn: so seldom that it takes nothing from the drawing."""
+STUCK_S = 600.0
+"""Without a new picture for so long nothing more is expected."""
 LOAD_S = 900.0
 POLLS = 500
 
@@ -54,7 +56,12 @@ class Served:
         before = self._ended()
         for seed in range(pictures):
             self._submit(seed)
-        while len(self._ended()) < len(before) + pictures:
+        seen, since = len(before), time.perf_counter()
+        while (now := len(self._ended())) < len(before) + pictures:
+            if now > seen:
+                seen, since = now, time.perf_counter()
+            if time.perf_counter() - since > STUCK_S:
+                raise RuntimeError(f"no picture came within {STUCK_S:g} s")
             time.sleep(LOOK_EVERY_S)
         ended = self._ended()[len(before) :]
         return Drawn(pace_s=pace_s(ended), memory_mb=self._memory_mb(device))
@@ -70,11 +77,6 @@ class Served:
                 connection.getresponse().read()
                 took.append((time.perf_counter() - begun) * 1000)
         return statistics.median(took), statistics.quantiles(took, n=100)[-1]
-
-    def wait_idle(self) -> None:
-        """Until nothing is left to draw."""
-        while self._unended():
-            time.sleep(LOOK_EVERY_S)
 
     def _submit(self, seed: int) -> str:
         body = {
@@ -115,9 +117,6 @@ class Served:
         if failed:
             raise RuntimeError(f"a task failed: {failed[0]}")
         return [ended for ended, _ in rows]
-
-    def _unended(self) -> int:
-        return int(self._ask("SELECT count(*), 0 FROM tasks WHERE ended_ms IS NULL")[0][0])
 
     def _ask(self, query: str) -> list[tuple[int, str]]:
         with closing(sqlite3.connect(f"file:{self._data / 'tasks.sqlite'}?mode=ro", uri=True)) as connection:

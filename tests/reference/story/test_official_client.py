@@ -18,7 +18,7 @@ from tests.reference.servers import Server, start, until
 
 pytestmark = pytest.mark.clients
 
-LOADED_S = 90.0
+LOADED_S = 240.0
 CORNER = 64
 
 
