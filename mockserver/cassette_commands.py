@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import click
 
 from mockserver.cli import EXIT_FINDINGS, cannot_start
-from mockserver.programs.flags import ProgramCommand, settings_and_logs
+from mockserver.programs.flags import ProgramCommand, intercept_options, intercepted, settings_and_logs
 
 if TYPE_CHECKING:
     import httpx
@@ -144,6 +144,12 @@ def _tell_recorded(recorder: Recorder, out: Path) -> None:
     click.echo(f"novita-mock: {count} in {out}; {spent} USD by the price table", err=True)
     if recorder.refused:
         click.echo(f"novita-mock: {counted(recorder.refused, 'submit')} not sent, beyond --max-usd", err=True)
+    if not recorder.asked:
+        click.echo(
+            "novita-mock: no call reached the recorder: a program that does not read NOVITA_API_URI calls the service "
+            "itself; that is neither recorded nor bounded by --max-usd",
+            err=True,
+        )
     words = _names_of_models()
     for path in recorder.written:
         for found in audit(path, words):
@@ -161,6 +167,7 @@ def _wait_for_the_end() -> None:
 @click.command(cls=ProgramCommand, without=frozenset({"scenario", "tape"}))
 @click.argument("cassettes", type=click.Path(exists=True, path_type=Path))
 @click.argument("program", metavar="[--] [CMD...]", nargs=-1, type=click.UNPROCESSED)
+@intercept_options
 @click.option(
     "--unknown",
     type=click.Choice(["refuse", "simulate"]),
@@ -172,6 +179,8 @@ def _wait_for_the_end() -> None:
 def replay(
     cassettes: Path,
     program: tuple[str, ...],
+    intercept: bool,
+    hosts: tuple[str, ...],
     unknown: str,
     port: int,
     keys: tuple[str, ...],
@@ -186,10 +195,14 @@ def replay(
         program = program[1:]
     elif program and program[0].startswith("-"):
         raise click.UsageError(f"flags such as {program[0]} stand before CASSETTES")
+    answered = intercepted(intercept, hosts)
+    if answered and not program:
+        raise click.UsageError("--intercept reaches a program that is run here: expected CMD after CASSETTES")
     everything = {**options, "keys": keys, "coverage_file": coverage_file, "scenario": None, "tape": None}
     settings = settings_and_logs({**everything, "any_model": True})
     from mockserver.cassettes.cassette import CassetteError, load_cassettes
     from mockserver.cassettes.rehearsing import KeptPictures, Library
+    from mockserver.intercept.authority import InterceptUnavailable
     from mockserver.mock import Parts
     from mockserver.programs.child import CannotRun, inherited, run_program
     from mockserver.programs.closing import closing_lines, sums
@@ -209,16 +222,17 @@ def replay(
         if not program:
             _serve(settings, parts, port)
             return
-        with staged_for(settings, inherited(), key=keys[0] if keys else KEY, parts=parts) as stage:
+        key = keys[0] if keys else KEY
+        with staged_for(settings, inherited(), key=key, intercept=answered, parts=parts) as stage:
             code = run_program(program, stage.environment)
             mock = stage.server.mock
             found = stage.server.call(lambda: sums(mock))
     except CannotRun as error:
         click.echo(f"novita-mock: {error}", err=True)
         sys.exit(error.exit_code)
-    except (CannotStart, DocumentError, OSError) as error:
+    except (CannotStart, InterceptUnavailable, DocumentError, OSError) as error:
         cannot_start(error)
-    for line in closing_lines(found, None):
+    for line in closing_lines(found, stage.proxy):
         click.echo(f"novita-mock: {line}", err=True)
     _tell_unplayed(library)
     sys.exit(code)
@@ -237,7 +251,8 @@ def _tell_unplayed(library: Library) -> None:
     from mockserver.money.amounts import counted
 
     if library.missed:
-        click.echo(f"novita-mock: {counted(library.missed, 'submit')} on no cassette", err=True)
+        first = f"; the first: {library.first_missed}" if library.first_missed else ""
+        click.echo(f"novita-mock: {counted(library.missed, 'submit')} on no cassette{first}", err=True)
     if library.unplayed:
         click.echo(f"novita-mock: not played: {', '.join(library.unplayed)}", err=True)
 

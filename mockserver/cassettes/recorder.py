@@ -94,6 +94,7 @@ class Recorder:
         spent_micro_usd: what the accepted submissions come to, by our price table.
         refused: submissions that were not sent, since they would have gone beyond the budget.
         written: files.
+        asked: calls that came, of any kind.
     """
 
     def __init__(
@@ -126,11 +127,13 @@ class Recorder:
         self.spent_micro_usd = 0
         self.refused = 0
         self.written: list[Path] = []
+        self.asked = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a call."""
         if scope["type"] != "http":
             return
+        self.asked += 1
         headers: dict[bytes, bytes] = dict(scope["headers"])
         operation = self._routes.get((scope["method"], scope["path"]))
         try:

@@ -103,6 +103,7 @@ class Library:
         self._files: dict[bytes, Sequence[bytes | None]] = {}
         self._simulate = simulate
         self.missed = 0
+        self.first_missed = ""
         self.endless: list[str] = []
         for cassette in cassettes:
             if cassette.ending is None:
@@ -128,7 +129,9 @@ class Library:
             self.missed += 1
             if self._simulate:
                 return None
-            raise Refusal(Reason.INVALID_REQUEST_BODY, self._nearest(operation_id, recipe))
+            text = self._nearest(operation_id, recipe)
+            self.first_missed = self.first_missed or text
+            raise Refusal(Reason.INVALID_REQUEST_BODY, text)
         cassette = reel.next()
         assert cassette.ending is not None, "others are not among them"
         pictures = _kept_pictures(cassette, cassette.ending)

@@ -2,7 +2,7 @@
 // finds no proxy in its variables, and would call the service itself: its TLS connections are led to the mock here.
 "use strict";
 
-const port = Number(process.env.NOVITA_MOCK_TLS_PORT);
+const port = Number(process.env.NODE_DIRECT_TLS_PORT);
 
 // The flag came with the version in which both fetch and http go by NODE_USE_ENV_PROXY.
 if (port > 0 && !process.allowedNodeEnvironmentFlags.has("--use-env-proxy")) {

@@ -36,7 +36,7 @@ def proxy_variables(
         "NODE_EXTRA_CA_CERTS": str(certificate),
         "NODE_USE_ENV_PROXY": "1",  # Node 24 and newer, 22 from 22.21: fetch and http go by the variables above
         "NODE_OPTIONS": f"{before.get('NODE_OPTIONS', '')} --require {_quoted(NODE_PRELOAD)}".strip(),  # older Node
-        "NOVITA_MOCK_TLS_PORT": str(tls_port),
+        "NODE_DIRECT_TLS_PORT": str(tls_port),
         "DENO_CERT": str(certificate),
         # Nothing before the colon stands for PHP's own folder. libcurl inside PHP reads no variable for its bundle.
         "PHP_INI_SCAN_DIR": f"{before.get('PHP_INI_SCAN_DIR', '')}:{folder}",

@@ -17,6 +17,9 @@ LEAKS = (Code.KEY_SENT_TO_IMAGE_HOST, Code.KEY_IN_URL_OR_BODY)
 
 
 _ERROR = re.compile(r"[\w.]*(Error|Exception)\b")
+_NAMED = re.compile(r"\b[A-Z]?\w*(Error|Exception)\b.*\w")
+_NO_WORDS = re.compile(r"at \S|[\]})^~,;]+$|Node\.js v")
+"""Frames of a stack, brackets, pointers, and what Node says when it ends."""
 
 
 class Mark(StrEnum):
@@ -148,7 +151,13 @@ def _wrong(case: Case, clean: Evidence, seen: Evidence) -> list[tuple[Mark, str]
 
 
 def _said(seen: Evidence) -> str:
-    """The line in which it says why, as far as one can tell: the last that names an error, else the last at all."""
+    """The line in which it says why, as far as one can tell.
+
+    The last that begins with an error's name, else the last that has one, else the last that is more than a bracket or
+    a place in the program: Node prints errors with their stack and their fields after them.
+    """
     lines = [line.strip() for line in seen.last_words.splitlines() if line.strip()]
-    last = next((line for line in reversed(lines) if _ERROR.match(line)), lines[-1] if lines else "")
+    telling = [line for line in lines if not _NO_WORDS.match(line)] or lines
+    named = [line for line in telling if _ERROR.match(line)] or [line for line in telling if _NAMED.search(line)]
+    last = (named or telling or [""])[-1]
     return f": {last[:160]}" if last else ""

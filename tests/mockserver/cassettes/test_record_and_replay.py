@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -95,6 +96,26 @@ def test_a_request_on_no_cassette_is_refused_with_what_differs_or_simulated(
     assert f"not played: {file.name}" in refused.stderr
     simulated = called("replay", "--unknown", "simulate", "cassettes", "--", *DRAWING, "again.png", cwd=tmp_path)
     assert simulated.returncode == 0
+
+
+def test_a_program_with_the_vendors_address_built_in_is_played_to(tmp_path: Path, upstream: ServerThread) -> None:
+    record(tmp_path, upstream, *LIVE, "--", *DRAWING, "out.png")
+    program = (*DRAWING, "again.png", "https://api.novita.ai")
+    again = called("replay", "--intercept", "cassettes", "--", *program, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    first, second = ((tmp_path / name).read_bytes() for name in ("out.png", "again.png"))
+    assert decode(first) == decode(second)
+
+
+def test_a_proxy_without_a_program_is_wrong_usage(tmp_path: Path) -> None:
+    done = called("replay", "--intercept", ".", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "expected CMD after CASSETTES" in done.stderr
+
+
+def test_a_program_that_never_calls_the_recorder_is_told(tmp_path: Path, upstream: ServerThread) -> None:
+    done = record(tmp_path, upstream, *LIVE, "--", sys.executable, "-c", "pass")
+    assert "no call reached the recorder" in done.stderr
 
 
 def test_what_would_cost_too_much_is_not_sent(tmp_path: Path, upstream: ServerThread) -> None:

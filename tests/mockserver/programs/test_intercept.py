@@ -220,7 +220,7 @@ def test_what_is_no_call_of_a_proxy_is_answered_and_closed(request_: bytes, stat
 
 def by_name(stage: Stage, host: str) -> ssl.SSLSocket:
     """A connection to a host by its name in the handshake, without CONNECT."""
-    raw = socket.create_connection(("127.0.0.1", int(stage.environment["NOVITA_MOCK_TLS_PORT"])), timeout=10)
+    raw = socket.create_connection(("127.0.0.1", int(stage.environment["NODE_DIRECT_TLS_PORT"])), timeout=10)
     context = ssl.create_default_context(cafile=stage.environment["SSL_CERT_FILE"])
     return context.wrap_socket(raw, server_hostname=host)
 

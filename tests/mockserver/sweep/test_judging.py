@@ -48,6 +48,18 @@ def test_who_gives_up_where_it_could_have_gone_on_is_weak_and_the_last_line_says
     assert verdict.detail == "exit code 1: RuntimeError: no more"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "failed Error: read ECONNRESET\n    at app.js:3:1\n    at process.task (node:95:5)\n",
+        "throw error;\n^\nfailed Error: read ECONNRESET\n    at a.js:3 {\n  code: 1\n}\n\nNode.js v20.1.0\n",
+    ],
+)
+def test_what_node_prints_after_an_error_is_not_taken_for_its_words(words: str) -> None:
+    verdict = judge(case(), CLEAN, replace(FAILED, last_words=words))
+    assert verdict.detail == "exit code 1: failed Error: read ECONNRESET"
+
+
 @pytest.mark.parametrize("best", [Best.FAIL, Best.START_AGAIN])
 def test_who_fails_where_nothing_else_is_left_has_done_well(best: Best) -> None:
     assert judge(case(best), CLEAN, FAILED).rating is Rating.GOOD
