@@ -33,7 +33,7 @@ EXIT_INCONCLUSIVE = 4
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="File to write; - or none: print."
 )
 def probe(url: str, api_key: str, timeout: float, names: dict[str, str], clock: str, output: Path | None) -> None:
-    """Write down what the server at URL offers.
+    """Write what the server at URL offers into a file.
 
     About thirty requests, most of them to be refused. A server that ignores an option is sent up to four tiny tasks.
     """

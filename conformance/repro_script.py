@@ -239,7 +239,8 @@ if what == "text":
 
 # 18, 52 and 56: the server closed the connection, which is no answer to anything.
 _UNANSWERED = """unanswered() {
-  case $1 in 18 | 52 | 56) echo 'violated: the connection was closed without a whole answer'; exit 1 ;; *) exit 2 ;; esac
+  case $1 in 18 | 52 | 56) echo 'violated: the connection was closed without a whole answer'; exit 1 ;; esac
+  exit 2
 }"""
 
 _TICK = """tick() {{

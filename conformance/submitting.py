@@ -310,7 +310,7 @@ class Submitting:
         if seen:
             self.client.budget.accepted(Cost(images=1, usd=USD_PER_PICTURE))
             self.client.notes.append(
-                f"test mode (extra.webhook.test_mode) is not used, since the target seems to work in it: {seen}"
+                f"test mode is not used, since the target seems to work in extra.webhook.test_mode: {seen}"
             )
         return not seen
 

@@ -205,8 +205,7 @@ class Trial:
 
         Raises:
             Broken: it is accepted, or refused in another way.
-            NotSent: it was not worth the pictures any more.
-            NotMeasured: whatever is sent is refused, for want of a model that the target has.
+            NotMeasured: anything is refused, for want of a model; NotSent: it was not worth the pictures any more.
         """
         if raw is None:
             await self.session.know_a_model(operation_id)
@@ -326,9 +325,8 @@ class Trial:
             if isinstance(end, Broken) and len(own) > 1 and end is own[0]:
                 sent = sum(not isinstance(result, NotSent) for result in results)
                 unsent = f"; {len(results) - sent} were not sent" if sent < len(results) else ""
-                # Cases within cases are told once, by the outer ones.
-                plain = _MORE_CASES.sub("", end.actual)
-                end.actual = f"{plain} (and {len(own) - 1} more of {sent} cases{self._named(own)}{unsent})"
+                more = f"(and {len(own) - 1} more of {sent} cases{self._named(own)}{unsent})"
+                end.actual = f"{_MORE_CASES.sub('', end.actual)} {more}"  # cases within cases are told once
             raise end
         return [result for result in results if not isinstance(result, BaseException)]
 
