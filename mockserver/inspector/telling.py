@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +24,17 @@ def told(story: Mapping[str, Any]) -> str:
     Each line begins with the time since the submit, then a sign: `+` went well, `!` did not, `.` is planned.
     """
     return "\n".join(_lines(story))
+
+
+def listed(tasks: Sequence[Mapping[str, Any]]) -> str:
+    """A line for each task, as `GET /__mock/tasks` gives them."""
+    return (
+        "\n".join(
+            f"{task['task_id']}  {STATES.get(task['status'], task['status']):<9}  {plain(task['prompt'])[:60]}".rstrip()
+            for task in tasks
+        )
+        or "no task yet: nothing was submitted to this mock"
+    )
 
 
 def _lines(story: Mapping[str, Any]) -> Iterator[str]:

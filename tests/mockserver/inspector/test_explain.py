@@ -68,6 +68,25 @@ def test_it_can_be_had_as_json(site: ServerThread) -> None:
     assert json.loads(done.output)["task"]["task_id"] == task
 
 
+def test_without_a_task_the_newest_are_listed_and_the_beginning_of_an_id_will_do() -> None:
+    """What a person has at hand is seldom a whole id."""
+    with serving() as server:
+        assert explain("--url", server.url).output == "no task yet: nothing was submitted to this mock\n"
+        first, second = Client(server.url, "sk-one"), Client(server.url, "sk-two")
+        older = first.submit("a fox \x1b[31m")
+        second.advance("10s")
+        newer = second.submit("a hare")
+
+        lines = explain("--url", server.url).output.splitlines()
+        assert [line.split()[0] for line in lines] == [newer, older]
+        assert lines[1].endswith("a fox \ufffd[31m")
+        assert explain("--url", server.url, "--key", "sk-two").output.split()[0] == newer
+        assert [one["task_id"] for one in json.loads(explain("--json", "--url", server.url).output)] == [newer, older]
+        assert explain(older[:8], "--url", server.url).output.startswith(f"Task {older}: ")
+        missed = explain("ffffffff", "--url", server.url)
+        assert (missed.exit_code, "without TASK the newest are listed" in missed.output) == (3, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
