@@ -83,6 +83,15 @@ def repeated(
     return found
 
 
+def news(run: Once, first: Once) -> list[str]:
+    """What a run says otherwise than the first one, in lines."""
+    return [
+        f"{name}: {verdict}, not {first.said[name][0]}: {message or first.said[name][1]}"
+        for name, (verdict, message) in run.said.items()
+        if name in first.said and verdict is not first.said[name][0]
+    ]
+
+
 def unsteady(runs: Sequence[Once]) -> dict[str, str]:
     """Requirements whose verdict was not the same in every run: how often each, and what the rarest rests on."""
     found: dict[str, str] = {}
@@ -116,12 +125,16 @@ def words(runs: Sequence[Once]) -> str:
     loads = [run.load for run in runs if run.load is not None]
     load = f", load {min(loads):.1f} to {max(loads):.1f}" if loads else ""
     lines = [f"{len(runs)} runs of {len(rows)} requirements, {min(took):.1f} to {max(took):.1f} s each{load}."]
+    whole = runs
     if runs[-1].stopped:
-        return "\n".join([*lines, f"The last one did not come to its end: {runs[-1].stopped}"])
-    found = unsteady(runs)
-    if not found:
-        return "\n".join([*lines, "Every verdict was the same in all of them."])
-    return "\n".join([*lines, "Not the same in all of them:", *(f"  {name}: {text}" for name, text in found.items())])
+        lines.append(f"The last one did not come to its end: {runs[-1].stopped}")
+        whole = runs[:-1]
+    found = unsteady(whole)
+    if found:
+        lines += ["Not the same in all of them:", *(f"  {name}: {text}" for name, text in found.items())]
+    elif len(whole) > 1:
+        lines.append(f"Every verdict was the same in {'all' if whole is runs else len(whole)} of them.")
+    return "\n".join(lines)
 
 
 @click.command(cls=RunCommand, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -139,6 +152,8 @@ def main(runs: int, cores: int, **options: Any) -> None:
     def tell(one: Once) -> None:
         told.append(one)
         click.echo(f"run {len(told)}: {one.words}")
+        for line in () if one.stopped else news(one, told[0]):
+            click.echo(f"  {line}")
 
     try:
         with busy(cores):

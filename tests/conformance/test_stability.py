@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from conformance.job import Job
 from conformance.mutants.upstreams import DEFAULT, upstream
 from conformance.run_options import job_of, run_flags
-from conformance.stability import Once, busy, main, repeated, unsteady, words
+from conformance.stability import Once, busy, main, news, repeated, unsteady, words
 from conformance.verdict import Verdict
 from tests.conformance.harness import KEY, URL, Answered, Asked, defect, mock_transport
 
@@ -59,6 +59,10 @@ def test_a_server_that_answers_otherwise_in_one_run_is_told_by_its_sentence() ->
     assert list(found) == ["V3-RESULT-003"]
     assert found["V3-RESULT-003"].startswith("2 times PASS, 1 times FAIL; run 3: ")
     assert "V3-RESULT-003: 2 times PASS" in words(runs)
+    assert [line[: len("V3-RESULT-003: FAIL, not PASS: ")] for line in news(runs[2], runs[0])] == [
+        "V3-RESULT-003: FAIL, not PASS: "
+    ]
+    assert news(runs[1], runs[0]) == []
 
 
 def test_the_rarest_verdict_is_the_one_that_is_explained() -> None:
@@ -74,6 +78,12 @@ def test_a_run_that_does_not_come_to_its_end_is_the_last() -> None:
     repeated(job(), 3, told.append, httpx.MockTransport(refuse))
     assert len(told) == 1
     assert "did not come to its end" in words(told)
+
+
+def test_what_was_seen_before_a_run_that_was_cut_short_is_told() -> None:
+    cut = replace(once(), stopped="interrupted")
+    assert words([once(A=Verdict.PASS), once(A=Verdict.PASS), cut]).endswith("was the same in 2 of them.")
+    assert "A: 1 times PASS, 1 times FAIL" in words([once(A=Verdict.PASS), once(A=Verdict.FAIL), cut])
 
 
 def test_the_command_says_each_run_and_exits_by_what_all_say() -> None:
