@@ -18,7 +18,7 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the traceback of an error below it."""
-        fields = {name: value for name, value in vars(record).items() if name not in _OWN}
+        fields = {name: value for name, value in vars(record).items() if name not in _OWN and name[0] != "_"}
         trace = self.formatException(record.exc_info) if record.exc_info else ""
         if self._as_json:
             told = {"at": record.created, "level": record.levelname, "event": record.getMessage(), **fields}

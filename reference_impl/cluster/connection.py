@@ -49,6 +49,7 @@ def connected(address: str) -> DeploymentHandle[Any]:
 
     from reference_impl.cluster.deployment import APPLICATION
 
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     if not ray.is_initialized():
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     return serve.get_app_handle(APPLICATION)

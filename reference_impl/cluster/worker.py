@@ -8,9 +8,11 @@ service has it drawn again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from reference_impl.clock import pause
 from reference_impl.cluster.connection import condition, connected, disconnect
@@ -21,8 +23,12 @@ from reference_impl.worker.protocol import Condition, OnStep, Outcome, WorkerLos
 if TYPE_CHECKING:
     from ray.serve.handle import DeploymentHandle
 
+ANSWER_S = 10.0
+"""After so long without an answer the cluster counts as not there, though the question still stands."""
 LOOK_EVERY_S = 0.5
 """While the cluster is not ready; afterwards a tenth as often."""
+
+T = TypeVar("T")
 
 log = logging.getLogger("reference_impl")
 
@@ -56,18 +62,26 @@ class Cluster:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
             self._keeper = None
-            await asyncio.to_thread(disconnect)
+            await asyncio.wait({_in_thread(disconnect)}, timeout=ANSWER_S)
 
     async def _keep(self) -> None:
         """Connect, and see now and then how the deployment is: for ever."""
         while True:
-            try:
-                if self.handle is None:
-                    self.handle = await asyncio.to_thread(connected, self._address)
-                self._note(await asyncio.to_thread(condition))
-            except Exception as error:  # whatever Ray says: it is said at /ready, and tried again
+            looking = _in_thread(self._look)
+            while not (await asyncio.wait({looking}, timeout=ANSWER_S))[0]:
+                reason = f"the cluster at {self._address} has not answered for a while"
+                self._note(WorkerState(condition=Condition.LOADING, reason=reason))
+            error = looking.exception()
+            if error is None:
+                self._note(looking.result())
+            else:  # whatever Ray says: it is said at /ready, and tried again
                 self._note(WorkerState(condition=Condition.LOADING, reason=_one_line(error)))
             await pause(LOOK_EVERY_S * (10 if self._ready.is_set() else 1))
+
+    def _look(self) -> WorkerState:
+        if self.handle is None:
+            self.handle = connected(self._address)
+        return condition()
 
     def _note(self, state: WorkerState) -> None:
         if state != self.state:
@@ -158,7 +172,33 @@ class RayWorker:
         return bool(self._batch) and self._batch <= self._unwanted
 
 
-def _one_line(error: Exception) -> str:
+def _in_thread(act: Callable[[], T]) -> asyncio.Future[T]:
+    """Have it done in a thread that nobody waits for at the end: Ray asks a cluster that is gone for minutes."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(cast("T", result))
+
+    def run() -> None:
+        result, problem = None, None
+        try:
+            result = act()
+        except Exception as error:
+            problem = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, result, problem)
+
+    threading.Thread(target=run, name="ask the cluster", daemon=True).start()
+    return done
+
+
+def _one_line(error: BaseException) -> str:
     """What Ray says first; the rest is how it came there."""
     said = str(error).strip() or type(error).__name__
     return said.splitlines()[0]
