@@ -202,6 +202,16 @@ def test_the_variables_can_be_left_alone_and_a_version_is_what_pip_installs(job:
     assert (job.folder / "ASKED_OF_PIP").read_text().splitlines()[-1] == "novita-mock==0.1.0"
 
 
+def test_a_mock_with_listed_keys_tells_the_world_of_the_jobs_key(job: Job) -> None:
+    _, outputs = job.step("mock", "start", port="0", key="sk-mock-of-the-job", args="--key sk-mock-of-the-job")
+    headers = {"authorization": f"Bearer {outputs['key']}"}
+    assert httpx.get(f"{outputs['url']}/v3/model", headers=headers).status_code == 200
+    ended, kept = job.step("mock-end", "end")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    worlds = [path for path in Path(kept["folder"]).iterdir() if path.is_dir() and path.name != "no-world"]
+    assert len(worlds) == 1
+
+
 def test_the_end_says_so_when_the_mock_has_ended_before(job: Job) -> None:
     """Its log is kept all the same, and the step is red: something was wrong."""
     _, outputs = job.step("mock", "start", port="0")
