@@ -29,10 +29,21 @@ SHIPPED = Path(__file__).resolve().parents[1] / "weights"
 @click.option("--gpus", type=click.FloatRange(min=0), default=0.0, help="GPUs that a replica is given.")
 @click.option("--scale-down", "down_s", type=Seconds(), default="5m", help="How long replicas are idle before they go.")
 @click.option("--checkpoints", type=click.IntRange(min=1), default=4, help="How many Ray counts on a replica to hold.")
-@click.option("--models", type=click.Path(path_type=Path), default=SHIPPED, show_default="the shipped ones")
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path),
+    default=SHIPPED,
+    show_default="the shipped ones",
+    help="Folder of checkpoints, LoRAs and so on; every replica reads it.",
+)
 @click.option("--alias", "aliases", multiple=True, metavar="OFFICIAL=NAME", help="Another name of a model; repeatable.")
 @click.option("--device", default="auto", help="Of each replica: auto, cpu or cuda.")
-@click.option("--dtype", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), default="auto")
+@click.option(
+    "--dtype",
+    type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
+    default="auto",
+    help="Numbers of the models; auto: float32 on a CPU, float16 on CUDA.",
+)
 @click.option("--threads", type=click.IntRange(min=1), default=None, help="Of each replica on a CPU.")
 @click.option("--cache", "cache_bytes", type=Bytes(), default="4GB", help="Weights that a replica keeps loaded.")
 @click.option("--batch", type=click.IntRange(min=1), default=1, help="Pictures drawn at once; as with the servers.")
