@@ -65,7 +65,7 @@ def sums(mock: Mock) -> Sums:
 def closing_lines(found: Sums, proxy: Proxy | None) -> Iterator[str]:
     """One line, and one more for each thing that its reader has to know."""
     codes = found.codes()
-    told = ", ".join(f"{code.value}{f' x{count}' if count > 1 else ''}" for code, count in codes.items())
+    told = ", ".join(f"{code.value} {code.label}{f' x{count}' if count > 1 else ''}" for code, count in codes.items())
     yield (
         f"{counted(found.tasks, 'task')}, {counted(found.pictures, 'picture')}, "
         f"{usd(found.micro_usd)} USD that the service would have taken; findings: {told or 'none'}"

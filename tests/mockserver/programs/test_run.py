@@ -102,7 +102,7 @@ def test_findings_are_told_with_what_they_mean(tmp_path: Path) -> None:
     done = novita_mock("run", "--scenario", "bad-poll.yaml", "--", *DRAWING, "out.png", cwd=tmp_path)
 
     told = [line for line in done.stderr.splitlines() if line.startswith("novita-mock: ")]
-    assert "findings: NV303" in told[0]
+    assert "findings: NV303 paid-task-lost" in told[0]
     assert told[1].startswith("novita-mock: NV303 Loses a paid task after one error while polling: a poll was")
 
 
