@@ -84,7 +84,7 @@ def test_every_page_of_the_docs_is_in_the_site(site: Path) -> None:
 def test_tables_show_pipes_and_tags_as_they_are_meant(site: Path) -> None:
     """`fail-at=queue|start` has no backslash, and `x<N>` is text."""
     assert "fail-at=queue|start|progress|finish" in (site / "magic.html").read_text(encoding="utf-8")
-    assert "x&lt;N> (N times as fast)" in (site / "settings.html").read_text(encoding="utf-8")
+    assert "x&lt;N&gt; (N times as fast)" in (site / "settings.html").read_text(encoding="utf-8")
     for page in site.rglob("*.html"):
         spans = re.findall(r"<td>.*?</td>", page.read_text(encoding="utf-8"), re.S)
         assert not [span for span in spans if re.search(r"<code>[^<]*\\\|", span)], page
