@@ -102,8 +102,12 @@ TARGET ?= http://127.0.0.1:$(PORT)
 conformance: $(SETUP) ## judge the server at TARGET (NOVITA_API_KEY=KEY make conformance TARGET=URL ARGS='--strict')
 	$(BIN)/novita-conformance run $(TARGET) $(ARGS)
 
-mutants: $(SETUP) ## run every mutant against the suite and write the kill matrix (half an hour on two busy cores)
+mutants: $(SETUP) ## run every mutant against the suite and write the kill matrix (a quarter of an hour on two idle cores)
 	$(BIN)/python -m conformance.mutants.matrix --write $(ARGS)
+
+mutants-reference: $(SETUP) ## the same over the reference implementation, with a painter in the place of its models
+	$(BIN)/python -m conformance.mutants.matrix --upstream "python -m tests.reference.painted --s3-endpoint {s3}" --control /__test \
+	  --keys sk-reference-one sk-reference-two --page docs/conformance/mutants-reference.md $(ARGS)
 
 bench: $(SETUP) ## compare speed with the limit and other mock servers (wrk; npm for the others); ARGS=--write keeps the table
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -210,7 +210,7 @@ def markdown(summary: Summary, catalogue: Mapping[str, Mutant]) -> str:
         "",
         "A mutant is a correct server with exactly one defect: a proxy in front of a server that keeps the contract,",
         "which changes one thing on the way. The suite is run against each; it must find the requirement that the",
-        "mutant breaks, and should find nothing else. This page is written by `make mutants`.",
+        "mutant breaks, and should find nothing else. This page is written by the matrix itself.",
         "",
         *(f"- {line}" for line in summary.words().splitlines()),
         "",
