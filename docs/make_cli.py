@@ -24,6 +24,9 @@ import reference_impl.cli
 FOLDER = Path(__file__).parent / "cli"
 HEAD = "<!-- Written by docs/make_cli.py; do not edit. -->\n\n"
 
+MANY = 2**53
+"""Bounds from here on are those of a machine."""
+
 PROGRAMS: dict[str, tuple[click.Group, str]] = {
     "novita-mock": (
         mockserver.cli.cli,
@@ -88,7 +91,7 @@ def _options(command: click.Command, ctx: click.Context) -> list[str]:
     options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
     if not options:
         return []
-    rows = [(_names(one, ctx), _variable(one, ctx), _default(one), _what(one, ctx)) for one in options]
+    rows = [(_names(one, ctx), _variable(one, ctx), _default(one), _what(one)) for one in options]
     columns = [place for place in range(4) if place in (0, 3) or any(row[place] for row in rows)]
     head = ("option", "variable", "default", "what it does")
     table = [head, ("---",) * 4, *rows]
@@ -127,13 +130,24 @@ def _default(option: click.Option) -> str:
     return ", ".join(f"`{one}`" for one in value) if isinstance(value, (list, tuple)) else ""
 
 
-def _what(option: click.Option, ctx: click.Context) -> str:
+def _what(option: click.Option) -> str:
     said = option.help or ""
     notes = ["required"] if option.required else []
     if option.multiple and "repeatable" not in said:
         notes.append("repeatable")
-    notes += filter(None, [option.get_help_extra(ctx).get("range")])
+    notes += filter(None, [_range(option.type)])
     return _cell(said + (f" ({', '.join(notes)})" if notes else ""))
+
+
+def _range(kind: click.ParamType[Any]) -> str:
+    """What a number may be, in words; a bound that only keeps it within 64 bits is none."""
+    low, high = getattr(kind, "min", None), getattr(kind, "max", None)
+    if low is None:
+        return ""
+    below = "above " if getattr(kind, "min_open", False) else ""
+    if high is None or high >= MANY:
+        return f"{below or 'from '}{low}"
+    return f"{below}{low} to {high}"
 
 
 def _escaped(text: str) -> str:
