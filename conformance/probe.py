@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from conformance.bodies import IMG2IMG, TXT2IMG, Body, img2img, txt2img
 from conformance.capabilities import FORMAT
 from conformance.client import Says
-from conformance.errors import RouteGone
+from conformance.errors import NotMeasured, RouteGone
 from conformance.expect import refused_v3
 from conformance.session import Session
 from openapi.requirements import Profile
@@ -62,6 +62,8 @@ class Capabilities:
         for heading, found in (("operations", self.operations), ("profiles", self.profiles)):
             lines.append(f"{heading}:")
             lines += [f"  {name}: {_word(offered)}  # {self.seen[name]}" for name, offered in found.items()]
+        told = {*self.operations, *self.profiles}
+        lines += [f"  # {name}: {why}" for name, why in self.seen.items() if name not in told]
         return "\n".join(lines) + "\n"
 
 
@@ -87,7 +89,11 @@ async def probe(session: Session) -> Capabilities:
         seen[profile] = "as its operations"
     for profile, operation_id, extra, request in OPTIONS:
         if operations[operation_id]:
-            profiles[profile], seen[profile] = await _option(session, operation_id, extra, request)
+            try:
+                await session.know_a_model(operation_id)
+                profiles[profile], seen[profile] = await _option(session, operation_id, extra, request)
+            except NotMeasured as end:
+                seen[profile] = f"not told: {' '.join(end.reason.split())}"
     return Capabilities(operations=operations, profiles=profiles, virtual_clock=session.clock is not None, seen=seen)
 
 

@@ -186,8 +186,8 @@ class Submitting:
             ("checkpoint_in_api", body["model_name"]) if v2 else ("checkpoint", body["request"]["model_name"])
         )
         return (
-            f"the model list tells no checkpoint, and a submit that names {model!r} is refused ({found}): "
-            f"name a model that the server has, --name {field}=..."
+            f"name a model that the server has (--name {field}=...): its list of models tells none, "
+            f"and a submit that names {model!r} is refused ({found})"
         )
 
     def _cheap(self, operation_id: str, body: Body) -> bool:

@@ -180,7 +180,8 @@ def _sent(report: Report, entry: Entry) -> str:
         found = report.exchanges.get(number)
         if found is not None and found.request.kind in (Kind.JSON, Kind.TEXT):
             flat = " ".join(found.request.text.split())
-            return flat if len(flat) <= LONGEST_SENT else f"{flat[: LONGEST_SENT - 1]}…"
+            longest = LONGEST_SENT if found.request.kind is Kind.JSON else LONGEST_PATH
+            return flat if len(flat) <= longest else f"{flat[: longest - 1]}…"
     return ""
 
 
@@ -197,7 +198,7 @@ def _warnings(report: Report, console: Console) -> None:
     entries = report.of(Verdict.WARN)
     if not entries:
         return
-    _line(console, (f"Warnings ({len(entries)})", "bold"))
+    _line(console, (f"Warnings ({len(entries)})", "bold"), "; novita-conformance explain ID tells the sentence")
     for entry in entries[:MOST_WARNINGS]:
         because = f" [{', '.join(entry.because)}]" if entry.because else ""
         said = entry.actual or entry.message

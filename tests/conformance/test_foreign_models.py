@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from conformance.client import Client
 from conformance.names import names_from
 from conformance.opening import opened
 from conformance.probe import probe
@@ -16,6 +15,7 @@ from conformance.runner import Result
 from conformance.target import Target
 from conformance.verdict import Verdict
 from openapi.document import load
+from openapi.requirements import Profile
 from tests.conformance.harness import Answered, Asked, Wrapper, defect, judge, mock_transport, of_verdict
 
 OWN = "my-model.safetensors"
@@ -102,18 +102,19 @@ def test_what_only_a_disclaimed_operation_can_show_does_not_apply() -> None:
     assert set(by_verdict.values()) == {Verdict.NOT_APPLICABLE}, by_verdict
 
 
-@pytest.mark.parametrize(("names", "offered"), [({}, False), ({"checkpoint": OWN}, True)])
-def test_probe_finds_options_when_it_is_told_a_model(names: dict[str, str], offered: bool) -> None:
-    """A wrong value in an option is refused for its model otherwise, and seems to be refused for itself."""
+@pytest.mark.parametrize(("names", "offered"), [({}, None), ({"checkpoint": OWN}, True)])
+def test_probe_finds_options_when_it_is_told_a_model(names: dict[str, str], offered: bool | None) -> None:
+    """A wrong value in an option is refused for its model otherwise, which tells nothing of the option."""
 
     def other_status(asked: Asked, answered: Answered) -> Answered:
         return replace(answered, status=404) if answered.json == NO_MODEL else answered
 
-    async def ask() -> bool:
+    async def ask() -> bool | None:
         target = Target(url="http://mock.test", key="sk-mock-probe", control="/__mock", names=names)
         through = defect(answer=other_status)(foreign()(mock_transport()))
         async with opened(target, load(), transport=through) as session:
-            assert isinstance(session.client, Client)
-            return (await probe(session)).profiles["v3-nsfw"]
+            found = await probe(session)
+            assert ("--name checkpoint=" in found.as_file("", "")) is (offered is None)
+            return found.profiles.get(Profile.V3_NSFW)
 
     assert asyncio.run(ask()) is offered
