@@ -66,6 +66,8 @@ class Bench:
         bucket: that the upstream writes to; None when it has none.
         again: whether a red check is tried once more, as in a usual run.
         keys: of the upstream's two accounts; None: it takes any key, and each mutant has accounts of its own.
+        timeout_s, task_timeout_s: how long an answer and a task may take, as in a usual run.
+        longest_s: how long a run may take.
     """
 
     document: Document
@@ -75,6 +77,9 @@ class Bench:
     bucket: Bucket | None = None
     again: bool = True
     keys: tuple[str, str] | None = None
+    timeout_s: float = 10.0
+    task_timeout_s: float = 60.0
+    longest_s: float = LONGEST_S
 
 
 async def outcomes(
@@ -100,10 +105,13 @@ async def outcomes(
         second_key=second_key,
         control=bench.control,
         strict=mutant.strict or strict,
+        timeout_s=bench.timeout_s,
+        task_timeout_s=bench.task_timeout_s,
         bucket=bench.bucket if mutant.needs_bucket else None,  # else nothing differs there, and it takes its time
     )
-    plan = Plan(requirements=chosen, limits=Limits(max_time_s=LONGEST_S), again=bench.again)
-    async with in_process(mutant, upstream, bench.document, origin) as transport, asyncio.timeout(LONGEST_S * 1.2):
+    plan = Plan(requirements=chosen, limits=Limits(max_time_s=bench.longest_s), again=bench.again)
+    longest_s = bench.longest_s * 1.2
+    async with in_process(mutant, upstream, bench.document, origin) as transport, asyncio.timeout(longest_s):
         result = await run(target, plan, bench.registry, bench.document, bench.rows, transport=transport)
     return result.outcomes
 

@@ -23,7 +23,7 @@ from conformance.budget import Limits
 from conformance.connections import connected
 from conformance.errors import Unreachable
 from conformance.mutants.allowed import Variation, together
-from conformance.mutants.judging import LONGEST_S, Bench, grade, outcomes
+from conformance.mutants.judging import Bench, grade, outcomes
 from conformance.mutants.matrix import bench
 from conformance.mutants.proxy import Proxy
 from conformance.mutants.serving import listening
@@ -33,6 +33,8 @@ from conformance.verdict import Outcome, Verdict
 
 FAMILIES = ("allowed_results", "allowed_wire", "allowed_names", "allowed_strict", "allowed_v2")
 PAGE = Path("docs/conformance/variations.md")
+ANSWER_S, TASK_S, RUN_S = 60.0, 300.0, 1200.0
+"""Longer than in a usual run: nothing here is slow by itself, and how busy this machine is must turn nothing red."""
 RENEWED_AFTER = 12
 """Runs that one server sees; then a fresh one takes over."""
 
@@ -127,9 +129,16 @@ async def _over_a_port(
         async with listening(variation.wire(proxy) if variation.wire else proxy) as address:
             proxy.hooks_at = address
             key = f"sk-mock-{mutant.name}"
-            target = Target(url=address, key=key, second_key=f"{key}-second", control=held.control)
-            plan = Plan(requirements=chosen, limits=Limits(max_time_s=LONGEST_S), again=held.again)
-            async with asyncio.timeout(LONGEST_S * 1.2):
+            target = Target(
+                url=address,
+                key=key,
+                second_key=f"{key}-second",
+                control=held.control,
+                timeout_s=held.timeout_s,
+                task_timeout_s=held.task_timeout_s,
+            )
+            plan = Plan(requirements=chosen, limits=Limits(max_time_s=held.longest_s), again=held.again)
+            async with asyncio.timeout(held.longest_s * 1.2):
                 result = await run(target, plan, held.registry, held.document, held.rows)
     return result.outcomes
 
@@ -218,7 +227,8 @@ def _go(one: Variation, other: Variation) -> bool:
 def _lot(lot: Lot) -> list[Finding]:
     """In a process of its own."""
     with upstream(lot.command) as url:
-        return asyncio.run(_all(bench(lot.control), lot, url))
+        held = replace(bench(lot.control), timeout_s=ANSWER_S, task_timeout_s=TASK_S, longest_s=RUN_S)
+        return asyncio.run(_all(held, lot, url))
 
 
 def markdown(findings: Sequence[Finding], command: str) -> str:
