@@ -162,7 +162,10 @@ class WorldWebhooks:
         found = self.deliveries()
         if not done:
             stand = "; ".join(f"{one['id']} to {one['url']}: {one['state']}, {one['last']}" for one in found) or "none"
-            raise TimeoutError(f"expected {count} webhook deliveries to end within {timeout:g} s; there are: {stand}")
+            raise TimeoutError(
+                f"expected {count} webhook deliveries to end within {timeout:g} s; there are: {stand}. "
+                "What is owed later comes when the clock gets there: clock.run_until_idle()"
+            )
         return found
 
     def replay(self, id: str) -> bool:

@@ -91,7 +91,10 @@ def novita_world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     stash[_TALLY] = stash.get(_TALLY, Tally()) + outcome.tally
     error = outcome.warn(lambda warning: _warn(warning, item))
     if error is not None:
-        pytest.fail("\n".join([str(error), *getattr(error, "__notes__", ())]), False)
+        told = [str(error), *getattr(error, "__notes__", ())]
+        codes = ", ".join(f'"ignore:{code}"' for code in sorted({one.split()[0] for one in told}))
+        told.append(f"Where a test means it: @pytest.mark.filterwarnings({codes}). Pages: docs/findings/")
+        pytest.fail("\n".join(told), False)
 
 
 @pytest.fixture
@@ -167,7 +170,8 @@ def _situation(node: pytest.Item | Any) -> tuple[Any, bool]:
         has_socket = bool(options.pop(SOCKET, True))
         return read_options(options), has_socket
     except BadOption as error:
-        pytest.fail(f"{node.nodeid}: @pytest.mark.novita: {error}", False)
+        wrong = str(error)
+    pytest.fail(f"{node.nodeid}: @pytest.mark.novita: {wrong}", False)  # out here, so that nothing is told twice
 
 
 def _warn(warning: NovitaFindingWarning, item: pytest.Item) -> None:
