@@ -17,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup run reference clients browser postgres test fmt lint types generated generate check conformance mutants docs docs-serve bench bench-reference lint-openapi wheel container lock clean
+.PHONY: help setup run reference clients browser postgres test fmt lint types generated generate check conformance mutants mutants-reference docs docs-serve bench bench-reference lint-openapi wheel container lock clean
 
 help: ## list the targets
 	@echo "make TARGET [PYTHON=python3.12] [PORT=4280] [ARGS='...']"
