@@ -16,7 +16,7 @@ from click.shell_completion import add_completion_class
 
 from reference_impl.cluster.command import replicas
 from reference_impl.completion import Bash, completion, device_names
-from reference_impl.parameters import Bytes, Failure, Seconds, pairs, require_engine
+from reference_impl.parameters import Bytes, Failure, RayAddress, Seconds, pairs, require_engine
 from reference_impl.settings import LOCAL_ENGINE, Settings, default_data
 
 SHIPPED = Path(__file__).parent / "weights"
@@ -80,7 +80,13 @@ def main() -> None:
 )
 @click.option("--store", default=None, metavar="URL", help="Tasks in PostgreSQL, for several servers: postgresql://...")
 @click.option("--lease", "lease_s", type=Seconds(), default="60s", help="When tasks of a lost server are taken over.")
-@click.option("--ray", default=None, metavar="ADDRESS", help="Have pictures drawn by the replicas of this Ray cluster.")
+@click.option(
+    "--ray",
+    type=RayAddress(),
+    default=None,
+    metavar="ADDRESS",
+    help="Have pictures drawn by the replicas of this Ray cluster.",
+)
 @click.option("--ray-batches", type=click.IntRange(min=1), default=8, help="How many batches it is given at a time.")
 @click.option("--api-key", "api_keys", multiple=True, help="An account's key; repeatable. None: any key is an account.")
 @click.option("--strict", is_flag=True, help="Accept only what the documentation says.")

@@ -53,6 +53,28 @@ class Seconds(click.ParamType[int]):
         return int(found[1]) * self._UNITS[found[2]]
 
 
+class RayAddress(click.ParamType[str]):
+    """Where a Ray cluster is.
+
+    Args:
+        local: whether a cluster of this machine's own may be meant.
+    """
+
+    name = "address"
+
+    def __init__(self, *, local: bool = False) -> None:
+        self._words = ("auto", "local") if local else ("auto",)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The address as it was given."""
+        said = str(value).strip()
+        if said not in self._words and not re.fullmatch(r"[^:\s/]+:\d{1,5}", said):
+            self.fail(
+                f"{value!r} is no address of a Ray cluster; write host:port, {' or '.join(self._words)}", param, ctx
+            )
+        return said
+
+
 def pairs(aliases: Sequence[str]) -> dict[str, str]:
     """What `--alias OFFICIAL=NAME` says, once or often.
 

@@ -6,14 +6,17 @@ import importlib.util
 import signal
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reference_impl.cluster.connection import keep_here, prepare
-from reference_impl.parameters import Bytes, Failure, Seconds, pairs, require_engine
+from reference_impl.parameters import Bytes, Failure, RayAddress, Seconds, pairs, require_engine
 from reference_impl.settings import LOCAL_ENGINE
 from reference_impl.worker.process import EngineOptions
+
+if TYPE_CHECKING:
+    from reference_impl.cluster.deployment import Scale
 
 HERE = "local"
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
@@ -21,7 +24,12 @@ SHIPPED = Path(__file__).resolve().parents[1] / "weights"
 
 @click.command(context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
 @click.option(
-    "--ray", "address", default=HERE, metavar="ADDRESS", help="host:port of a cluster's head; auto; or local."
+    "--ray",
+    "address",
+    type=RayAddress(local=True),
+    default=HERE,
+    metavar="ADDRESS",
+    help="host:port of a cluster's head; auto; or local.",
 )
 @click.option("--min", "least", type=click.IntRange(min=1), default=1, help="Replicas that are always there.")
 @click.option("--max", "most", type=click.IntRange(min=1), default=None, help="When batches wait. Not given: as --min.")
@@ -48,9 +56,10 @@ SHIPPED = Path(__file__).resolve().parents[1] / "weights"
 @click.option("--cache", "cache_bytes", type=Bytes(), default="4GB", help="Weights that a replica keeps loaded.")
 @click.option("--batch", type=click.IntRange(min=1), default=1, help="Pictures drawn at once; as with the servers.")
 @click.option("--nsfw", default=None, metavar="MODEL", help="Detector (safety/) that judges pictures.")
+@click.option("--remove", is_flag=True, help="Take the replicas off the cluster.")
 @click.option("--ray-folder", type=click.Path(path_type=Path), default=None, help="Where a local Ray keeps its files.")
 @click.option("--engine", default=LOCAL_ENGINE, hidden=True)
-def replicas(address: str, ray_folder: Path | None, engine: str, **chosen: Any) -> None:
+def replicas(address: str, ray_folder: Path | None, engine: str, remove: bool, **chosen: Any) -> None:
     """Put replicas of the engine on a Ray cluster, for servers that are started with --ray.
 
     With --ray local a cluster of this machine's own is started, and ends with this command. Otherwise the command ends
@@ -71,6 +80,10 @@ def replicas(address: str, ray_folder: Path | None, engine: str, **chosen: Any) 
         keep_here()
     else:
         prepare(address)
+    if remove and address == HERE:
+        raise click.BadParameter(
+            "name the cluster with --ray; a local one ends with its command", param_hint="--remove"
+        )
     # Held back until here: it takes seconds to import.
     from reference_impl.cluster import running
     from reference_impl.cluster.deployment import Scale
@@ -93,10 +106,20 @@ def replicas(address: str, ray_folder: Path | None, engine: str, **chosen: Any) 
         models=chosen["checkpoints"],
         down_s=float(chosen["down_s"]),
     )
-    if address != HERE:
+    if remove:
+        running.remove(address)
+        click.echo("Removed.")
+    elif address != HERE:
         running.deploy(address, options, engine, scale)
         click.echo(f"Deployed: {scale.least} to {scale.most} replicas. novita-reference serve --ray {address}")
-        return
+    else:
+        _stay(options, engine, scale, ray_folder)
+
+
+def _stay(options: EngineOptions, engine: str, scale: Scale, ray_folder: Path | None) -> None:
+    """Run a cluster of this machine's own until a signal."""
+    from reference_impl.cluster import running
+
     told_to_stop = threading.Event()
     with running.own_cluster(options, engine, scale, ray_folder) as own:
         for number in (signal.SIGTERM, signal.SIGINT):  # behind Ray's own, which would end all in disorder

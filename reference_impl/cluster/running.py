@@ -31,12 +31,32 @@ def deploy(address: str, options: EngineOptions, maker: str, scale: Scale) -> No
     Raises:
         Failure: no cluster answers, or replicas cannot be made there.
     """
+    with _connected(address):
+        _run(options, maker, scale)
+
+
+def remove(address: str) -> None:
+    """Take the deployment off a cluster; servers that use it wait until there is one again.
+
+    Args:
+        address: of the cluster's head, or `auto`.
+
+    Raises:
+        Failure: no cluster answers.
+    """
+    with _connected(address):
+        serve.delete(APPLICATION)
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[None]:
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise Failure(f"no Ray cluster answers at {address}: {_first_line(error)}") from None
     try:
-        _run(options, maker, scale)
+        yield
     finally:
         ray.shutdown()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -71,6 +72,7 @@ class Cluster:
             while not (await asyncio.wait({looking}, timeout=ANSWER_S))[0]:
                 reason = f"the cluster at {self._address} has not answered for a while"
                 self._note(WorkerState(condition=Condition.LOADING, reason=reason))
+            _take_back_signals()
             error = looking.exception()
             if error is None:
                 self._note(looking.result())
@@ -170,6 +172,13 @@ class RayWorker:
 
     def _all_unwanted(self) -> bool:
         return bool(self._batch) and self._batch <= self._unwanted
+
+
+def _take_back_signals() -> None:
+    """Ray puts handlers of its own below Python's when it connects, which print the machine's state at every stop."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.getsignal(number))
 
 
 def _in_thread(act: Callable[[], T]) -> asyncio.Future[T]:

@@ -83,6 +83,13 @@ def test_variables_are_read_where_no_flag_is_given(chosen: list[Settings]) -> No
         (("--queue", "1"), "x>=8"),
         (("--device", ","), "names no device"),
         (("--link-ttl", "8d"), "7 days"),
+        (("--store", "redis://127.0.0.1"), "expected postgresql://"),
+        (("--lease", "1s"), "2 seconds at least"),
+        (("--ray", "somewhere"), "write host:port, auto"),
+        (
+            ("--ray", "auto", "--device", "cpu", "--cache", "1GB"),
+            "give --device, --cache to `novita-reference replicas`",
+        ),
         (("--public-url", "example.test"), "http"),
     ],
 )
@@ -90,6 +97,30 @@ def test_a_flag_that_makes_no_sense_says_what_was_expected(flags: tuple[str, str
     result = called("serve", *FAKE, *flags)
     assert result.exit_code == 2
     assert message in result.output
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--min", "3", "--max", "2"), "2 is less than --min 3"),
+        (("--ray", "10.0.0.1:6379", "--ray-folder", "folder"), "the cluster has its own"),
+        (("--remove",), "name the cluster with --ray"),
+        (("--models", "nowhere"), "is no folder"),
+        (("--ray", "10.0.0.1"), "write host:port, auto or local"),
+    ],
+)
+def test_replicas_that_make_no_sense_are_refused_before_ray_is_loaded(flags: tuple[str, ...], message: str) -> None:
+    result = called("replicas", *FAKE, *flags)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for command in (("replicas", *FAKE), ("serve", *FAKE, "--ray", "auto")):
+        result = called(*command)
+        assert result.exit_code == 3
+        assert "pip install 'novita-mock[ray]'" in result.output
 
 
 def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,10 +133,10 @@ def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 
 def test_all_commands_are_listed_and_nothing_heavy_is_imported_for_it() -> None:
     listing = "import sys; from reference_impl.cli import main; main(['--help'], standalone_mode=False)"
-    heavy = "print(sorted({'torch', 'diffusers', 'boto3'} & sys.modules.keys()))"
+    heavy = "print(sorted({'torch', 'diffusers', 'boto3', 'ray', 'psycopg'} & sys.modules.keys()))"
     code = f"{listing}; import reference_impl.running; {heavy}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert all(name in done.stdout for name in ("serve", "make-models", "train", "evaluate"))
+    assert all(name in done.stdout for name in ("serve", "replicas", "make-models", "train", "evaluate"))
     assert done.stdout.splitlines()[-1] == "[]"
 
 
