@@ -29,14 +29,15 @@ class Answer:
     """A stream that can be cancelled, as Ray's handle gives it."""
 
     said: AsyncIterator[Said]
-    reading: asyncio.Task[Any] | None = None
+    reading: asyncio.Future[Said] | None = None
 
     def __aiter__(self) -> Answer:
         return self
 
     async def __anext__(self) -> Said:
-        self.reading = asyncio.ensure_future(anext(self.said))
-        return await self.reading
+        reading: asyncio.Future[Said] = asyncio.ensure_future(anext(self.said))
+        self.reading = reading
+        return await reading
 
     def cancel(self) -> None:
         """Whoever listens hears no more."""
