@@ -65,7 +65,7 @@ def embedding(models: Path, count: int = 12) -> Iterator[str]:
     yield f"embedding: background {grounds} of {count}, colour {colours} of {count}"
 
 
-def control(models: Path, count: int = 24) -> Iterator[str]:
+def control(models: Path, count: int = 12) -> Iterator[str]:
     """How often the drawn thing has the hint's outline, its prompt naming colours alone; and without the hint."""
     pipeline, scenes = outline_follower(models), questions(count)
     for weight in (1.0, 0.5, 0.0):

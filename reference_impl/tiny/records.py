@@ -18,7 +18,7 @@ from reference_impl.tiny.fitting import Log
 
 FILE: Final = "figures.json"
 LARGE: Final = (1024, 1024)
-LARGE_COUNT: Final = 12
+LARGE_COUNT: Final = 6
 
 
 def measure(
@@ -31,7 +31,8 @@ def measure(
         log: told of each figure as it is known.
         pictures: how many plain prompts; small ones and pairs are a quarter as many each.
         size: edge of the pictures.
-        extras: also what hangs on the SD 1.5-shaped checkpoint in the same folder of models.
+        extras: also what guidance, negative prompt and strength do, and what hangs on the SD 1.5-shaped checkpoint in
+            the same folder of models.
         device: where it draws.
 
     Returns:
@@ -56,10 +57,10 @@ def measure(
             found["shapes"] = {shape: part.shape for shape, part in evaluate.by_shape(scenes, drawn).items()}
             for shape, share in found["shapes"].items():
                 log(f"  {shape}: shape {share:.2f}")
-    found["pushes"] = evaluate.pushes(pipeline)
-    for line in found["pushes"]:
-        log(line)
     if extras:
+        found["pushes"] = evaluate.pushes(pipeline)
+        for line in found["pushes"]:
+            log(line)
         found["extras"] = {}
         for part in measures.ALL:
             found["extras"][part.__name__] = lines = list(part(checkpoint.parents[1]))

@@ -63,22 +63,22 @@ PLANS: Final[Mapping[Stage, Plan]] = MappingProxyType(
     {
         Stage.TEXT: Plan(steps=1500, rate=2e-3),
         Stage.DECODER: Plan(steps=1750, rate=2e-3, warmup=50, average=0.98, decay=0.5, log_every=25),
-        Stage.SD15: Plan(steps=4000, rate=1.5e-3, decay=0.4, average=0.997),
-        Stage.SDXL: Plan(steps=150, rate=5e-4, warmup=20, average=0.98, decay=0.5, log_every=25),
+        Stage.SD15: Plan(steps=4600, rate=1.5e-3, decay=0.4, average=0.997),
+        Stage.SDXL: Plan(steps=400, rate=5e-4, warmup=20, average=0.98, decay=0.5, log_every=25),
         Stage.REFINER: Plan(steps=60, rate=4e-4, warmup=10, average=0.98, log_every=50),
         Stage.LORA: Plan(steps=120, rate=5e-3, warmup=20, average=0.98, log_every=50),
         Stage.LORA_XL: Plan(steps=1, rate=0.0),  # nothing is trained: the other LoRA is carried over
         Stage.EMBEDDING: Plan(steps=100, rate=5e-3, warmup=10, average=0.98, weight_decay=0.0, log_every=50),
-        Stage.CONTROL: Plan(steps=1500, rate=1.5e-3, warmup=50, decay=0.5, average=0.99, log_every=50, save_every_s=60),
+        Stage.CONTROL: Plan(steps=3400, rate=1.5e-3, warmup=50, decay=0.5, average=0.99, log_every=50, save_every_s=60),
         Stage.EYE: Plan(steps=800, rate=2e-3, warmup=100, average=0.99),
-        Stage.IMAGE_PROMPT: Plan(steps=150, rate=3e-3, warmup=20, average=0.98, log_every=25, save_every_s=60),
+        Stage.IMAGE_PROMPT: Plan(steps=330, rate=3e-3, warmup=20, average=0.98, log_every=25, save_every_s=60),
         Stage.SAFETY: Plan(steps=600, rate=2e-3, warmup=50, average=0.98),
-        Stage.UPSCALER: Plan(steps=400, rate=2e-3, warmup=20, decay=0.6, average=0.98, log_every=50, save_every_s=60),
+        Stage.UPSCALER: Plan(steps=450, rate=2e-3, warmup=20, decay=0.6, average=0.98, log_every=50, save_every_s=60),
     }
 )
 XL_SIZES: Final = ((16, 16, 0.6), (32, 32, 0.25), (24, 24, 0.05), (24, 32, 0.05), (32, 24, 0.05))
 SMALL_SIZES: Final = ((8, 8, 0.8), (16, 16, 0.2))  # enough for what only leans on a checkpoint
-CONTROL_SIZES: Final = ((16, 16, 0.55), (8, 8, 0.35), (32, 32, 0.06), (4, 4, 0.04))
+CONTROL_SIZES: Final = ((16, 16, 0.7), (8, 8, 0.2), (32, 32, 0.07), (4, 4, 0.03))
 REFINED_TIMES: Final = 350  # a refiner takes over below this time; the SDXL pipelines' 0.8 of the way is about 200
 
 
@@ -263,7 +263,7 @@ class Workshop:
             first=0,
             empty=0.25,
             sizes=CONTROL_SIZES,
-            pool=512,
+            pool=1024,
             row=unshaped,
         )
         plan, unet = self._plan(Stage.CONTROL), self.unet()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import reference_impl
 from openapi.catalogue import Kind as Listed
 from openapi.catalogue import load_catalogue
 from openapi.document import Document, Example, Reading
@@ -14,6 +15,7 @@ from reference_impl.shelf import Kind, Shelf
 from tests.reference.fakes import PaintingWorker
 from tests.reference.http.front import front
 
+SHIPPED = Path(reference_impl.__file__).parent / "weights"
 FOLDERS = {
     Listed.CHECKPOINT: Kind.CHECKPOINT,
     Listed.LORA: Kind.LORA,
@@ -62,3 +64,15 @@ def test_the_examples_of_the_document_are_taken_as_it_says(
     wanted = (Reading.DOCUMENTED,) if strict else (Reading.DOCUMENTED, Reading.TOLERATED)
     assert taken == {example.file: example.reading in wanted for _, example in requests(document)}
     assert len(taken) > 30
+
+
+def test_the_shipped_models_answer_to_the_names_of_the_examples(document: Document, tmp_path: Path) -> None:
+    with front(tmp_path, document, Shelf(SHIPPED), worker=PaintingWorker(ready=False)) as server:
+        answers = {
+            example.file: server.call("POST", path, json=example.value)
+            for path, example in requests(document)
+            if example.reading in (Reading.DOCUMENTED, Reading.TOLERATED)
+        }
+    refused = {file: answer.text for file, answer in answers.items() if answer.status_code != 200}
+    refused |= {file: answer.text for file, answer in answers.items() if answer.json().get("code", 0) != 0}
+    assert refused == {}

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import AutoencoderTiny
 from PIL import Image
 
 import reference_impl
 from reference_impl.shelf import Kind, Shelf
-from reference_impl.tiny import evaluate, folders
+from reference_impl.tiny import evaluate, folders, measures
+from reference_impl.tiny.drawing import draw
 from reference_impl.tiny.judge import look
 
 torch.set_num_threads(1)
@@ -38,6 +40,8 @@ def test_each_has_a_card_and_a_description() -> None:
         Kind.EMBEDDING,
         Kind.CONTROLNET,
         Kind.SAFETY,
+        Kind.VAE,
+        Kind.UPSCALER,
     }
     for model in models:
         card = model.path / "README.md" if model.path.is_dir() else model.path.with_suffix(".md")
@@ -89,11 +93,48 @@ def test_a_negative_prompt_pushes_away(sd15: Any) -> None:
     assert brightness["white background"] < brightness["black background"]
 
 
+def test_the_controlnet_keeps_outlines_that_no_prompt_tells() -> None:
+    pipeline, scenes = measures.outline_follower(WEIGHTS), evaluate.questions(6)[2:5]  # triangle, ring, cross
+    overlaps = {
+        weight: [
+            measures.overlap(*pair)
+            for pair in zip(scenes, measures.follow(pipeline, scenes, weight, STEPS), strict=True)
+        ]
+        for weight in (1.0, 0.0)
+    }
+    assert sum(overlaps[1.0]) / len(scenes) >= 0.75
+    assert sum(overlaps[1.0]) > sum(overlaps[0.0]) + 0.15 * len(scenes)
+
+
+def test_the_soft_vae_gives_the_same_picture_without_its_edges() -> None:
+    """`sd_vae` has a choice, and what it changes can be seen."""
+    scene = evaluate.questions(1)[0]
+    pixels = draw([scene], 256, 256)
+    pictures = []
+    for name in (folders.VAE_NAME, folders.SOFT_VAE_NAME):
+        vae = AutoencoderTiny.from_pretrained(str(WEIGHTS / "vae" / name), local_files_only=True)
+        with torch.no_grad():
+            pictures.append(vae.decode(vae.encode(pixels).latents).sample)
+    errors = [float((one - pixels).abs().mean()) for one in pictures]
+    assert errors[0] < 0.7 * errors[1]
+    assert errors[1] < 0.2
+
+
+def test_the_upscaler_beats_resampling() -> None:
+    network, scene = measures.enlarger(WEIGHTS), evaluate.questions(6)[5]
+    whole = measures.picture_of(scene)
+    small = whole.resize((128, 128), Image.Resampling.BOX)
+    plain = small.resize(whole.size, Image.Resampling.LANCZOS)
+    assert evaluate.apart(whole, network.picture(small)) < evaluate.apart(whole, plain)
+
+
 @pytest.mark.slow
 def test_a_large_picture_holds_one_whole_shape(sd15: Any) -> None:
     scenes = evaluate.questions(6)
     drawn = evaluate.paint(sd15, [scene.caption for scene in scenes], size=(1024, 1024))
-    assert evaluate.figures(scenes, drawn).count >= 0.8
+    found = evaluate.figures(scenes, drawn)
+    assert found.count >= 0.8
+    assert found.shape >= 0.8
 
 
 @pytest.mark.slow
