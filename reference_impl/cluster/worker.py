@@ -47,6 +47,7 @@ class Cluster:
         self._address = address
         self._ready = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
+        self._looking: asyncio.Future[WorkerState] | None = None
 
     async def start(self) -> None:
         """Begin to connect; returns at once, also the second time."""
@@ -63,12 +64,15 @@ class Cluster:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
             self._keeper = None
-            await asyncio.wait({_in_thread(disconnect)}, timeout=ANSWER_S)
+            # One after the other, and to the end: Ray must not be asked while it shuts down, nor shut down twice.
+            if self._looking is not None:
+                await asyncio.wait({self._looking}, timeout=ANSWER_S)
+            await _in_thread(disconnect)
 
     async def _keep(self) -> None:
         """Connect, and see now and then how the deployment is: for ever."""
         while True:
-            looking = _in_thread(self._look)
+            self._looking = looking = _in_thread(self._look)
             while not (await asyncio.wait({looking}, timeout=ANSWER_S))[0]:
                 reason = f"the cluster at {self._address} has not answered for a while"
                 self._note(WorkerState(condition=Condition.LOADING, reason=reason))
@@ -108,7 +112,7 @@ class RayWorker:
         self._cluster = cluster
         self._batch: frozenset[str] = frozenset()
         self._unwanted: set[str] = set()
-        self._stop: Callable[[], object] = lambda: None
+        self._stop: Callable[[], object] = _nothing
 
     @property
     def state(self) -> WorkerState:
@@ -156,6 +160,7 @@ class RayWorker:
         finally:
             self._unwanted -= self._batch
             self._batch = frozenset()
+            self._stop = _nothing  # to cancel what has ended is a question to the cluster again
         return [Cancelled() for _ in batch]
 
     def cancel(self, task_id: str) -> None:
@@ -172,6 +177,10 @@ class RayWorker:
 
     def _all_unwanted(self) -> bool:
         return bool(self._batch) and self._batch <= self._unwanted
+
+
+def _nothing() -> None:
+    """There is no batch that could be cancelled."""
 
 
 def _take_back_signals() -> None:
