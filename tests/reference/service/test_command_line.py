@@ -190,7 +190,7 @@ def test_a_detector_that_is_not_there_is_refused(tmp_path: Path) -> None:
     ("config", "told"),
     [
         ('{"id2label": {"0": "fine"}}', 'safety/worldly.json should say "nsfw_levels"'),
-        ("[", "safety/worldly should hold a config.json"),
+        ("[", "safety/worldly/config.json is no JSON"),
         ("[]", "safety/worldly/config.json should hold a JSON object"),
     ],
 )
