@@ -23,6 +23,7 @@ def keep_here() -> None:
     """
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # noqa: TID251  # this process's own; holds on Linux too
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # noqa: TID251
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # noqa: TID251  # a question too late must not start a Ray of its own
 
 
 def prepare(address: str) -> None:

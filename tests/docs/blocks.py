@@ -14,7 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
 NAMED = re.compile(r"(?:#|//) (\S+\.(?:py|toml|mjs))\n")
-USED = ("Tutorial", "How-to guides")
+README = "../README.md"
+"""The first page of the repository, which the navigation does not have."""
+USED = ("Home", "Tutorial", "How-to guides")
 """Parts of the navigation that people follow with their hands."""
 
 
@@ -64,9 +66,9 @@ def navigation() -> list[Any]:
 
 
 def used_pages() -> list[str]:
-    """Pages of the tutorial and of the guides that are files below docs/."""
+    """The first pages, and those of the tutorial and of the guides that are files below docs/."""
     found = [page for part in navigation() for title in USED if title in part for page in _pages(part[title])]
-    return [page for page in found if (DOCS / page).is_file()]
+    return [README, *(page for page in found if (DOCS / page).is_file())]
 
 
 def _pages(entry: Any) -> Iterator[str]:

@@ -51,7 +51,9 @@ class Step:
 
 
 def steps(block: str) -> Iterator[Step]:
-    """The commands of a console block: lines behind `$`, with what belongs to them, up to the next."""
+    """The commands of a block: lines behind `$` with what belongs to them, or every line where no `$` is."""
+    if not re.search(r"^\$ ", block, re.M):
+        block = "".join(f"$ {line}\n" for line in block.replace("\\\n", " ").splitlines())
     for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
         lines = part.rstrip("\n").split("\n")
         length = 1
@@ -75,6 +77,7 @@ def _complete(command: str) -> bool:
 
 def same(shown: str, came: str) -> bool:
     """Whether output is what a page shows, up to spaces, what varies, and what `…` leaves out."""
+    shown = re.sub(r"\b[0-9a-f]{8}-…", "ID", shown)
     pattern = ".*?".join(re.escape(_plain(part)) for part in re.split(r"…|^\.\.\.$", shown, flags=re.M))
     return re.fullmatch(pattern, _plain(came), re.S) is not None
 
@@ -139,6 +142,14 @@ class Reader:
         self._known[PRINTED] = url
         return url
 
+    def meant(self, shown: str) -> str:
+        """What stands for a text of the page by now.
+
+        Raises:
+            KeyError: nothing does.
+        """
+        return self._known[shown]
+
     def follow(self, block: str) -> None:
         """Types a console block.
 
@@ -153,9 +164,13 @@ class Reader:
         words = shlex.split(step.command.partition("\n")[0].partition("<<")[0].replace("'", "").replace('"', ""))
         if words[:2] == ["pip", "install"]:
             return  # whoever runs this has done so
+        if words[:2] == ["novita-mock", "serve"]:
+            self.begin_with(*words[2:])
+            return
         if words[0] == "novita-mock" and (len(words) == 1 or words[1].startswith("-")):
-            self.begin_with(*words[1:])
-            assert same(step.output, f"Ready. {PRINTED}"), step.output
+            beside = words[-1] == "&"
+            self.begin_with(*words[1 : -1 if beside else None])
+            assert beside or same(step.output, f"Ready. {PRINTED}"), step.output
             return
         code, came = self.run(self._known_in(step.command))
         wanted = next((code for start, code in self.codes.items() if step.command.startswith(start)), 0)

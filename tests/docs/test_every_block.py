@@ -5,7 +5,21 @@ from __future__ import annotations
 import pytest
 
 from tests.docs.blocks import ROOT, Block, blocks, used_pages
-from tests.docs.uses import DATA, ELSEWHERE, FILES, NOT_RUN, OUTPUT, SCRIPTS, SESSIONS, UNDERSTOOD
+from tests.docs.shell import steps
+from tests.docs.uses import (
+    DATA,
+    ELSEWHERE,
+    FILES,
+    LINES,
+    NOT_RUN,
+    NOT_TYPED,
+    OUTPUT,
+    PROGRAMS,
+    SCRIPTS,
+    SESSIONS,
+    SHORT,
+    UNDERSTOOD,
+)
 
 
 def is_run(block: Block) -> bool:
@@ -16,10 +30,10 @@ def is_run(block: Block) -> bool:
         case "console":
             return block.page in SESSIONS or block.page in UNDERSTOOD
         case "sh":
-            return block.page in FILES or block.page in UNDERSTOOD
+            return block.page in FILES or block.page in UNDERSTOOD or block.page in LINES
         case "python" | "toml" | "mjs" | "js":
             named = block.file_name is not None and (block.page in FILES or block.page in SESSIONS)
-            return named or (block.language == "python" and block.page in SCRIPTS)
+            return named or (block.language == "python" and block.page in (*SCRIPTS, *PROGRAMS))
     return block.language in DATA or block.language in OUTPUT
 
 
@@ -33,6 +47,17 @@ def test_the_reasons_are_those_of_blocks_that_are_there() -> None:
     there = {(page, block.first) for page in used_pages() for block in blocks(page)}
     assert set(NOT_RUN) - there == set()
     assert all(len(reason) > 20 for reason in NOT_RUN.values())
+
+
+@pytest.mark.parametrize(("page", "start"), [*NOT_TYPED, *SHORT])
+def test_commands_with_a_reason_are_there(page: str, start: str) -> None:
+    """In a block that is typed; what is added to one is not there already."""
+    typed = [one for block in blocks(page, "console", "sh") if is_run(block) for one in steps(block.text)]
+    found = [one.command for one in typed if one.command.startswith(start)]
+    assert found
+    flags, reason = SHORT.get((page, start), ("", NOT_TYPED.get((page, start), "")))
+    assert len(reason) > 20
+    assert not flags or not any(flags in command for command in found)
 
 
 def test_blocks_that_have_tests_of_their_own_do_have_them() -> None:

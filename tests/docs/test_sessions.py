@@ -12,34 +12,16 @@ import httpx
 import pytest
 
 from tests.bodies import txt2img
-from tests.docs.blocks import ROOT, blocks
+from tests.docs.blocks import README, blocks
+from tests.docs.following import KEY, app, follow
 from tests.docs.shell import Reader, same, steps
-from tests.docs.uses import NOT_RUN, SESSIONS
-
-DRAWING = ROOT / "tests" / "mockserver" / "programs" / "drawing.py"
-"""An app in a file, as the pages have one: `python draw.py out.png`."""
-KEY = "sk-mock-docs"
-
-
-def app() -> str:
-    """The app's text; it says nothing when all goes well."""
-    return DRAWING.read_text(encoding="utf-8").replace('    sys.stdout.write("drawn\\n")\n', "")
-
-
-def follow(reader: Reader, page: str) -> None:
-    """Writes the files that a page shows, and types its console blocks."""
-    for block in blocks(page, "python", "js"):
-        if block.file_name and (page, block.first) not in NOT_RUN:
-            (reader.folder / block.file_name).write_text(block.text, encoding="utf-8")
-    for block in blocks(page, "console"):
-        if (page, block.first) not in NOT_RUN:
-            reader.follow(block.text)
+from tests.docs.uses import SESSIONS
 
 
 def test_every_session_has_its_test() -> None:
-    """A page in the table is the page of a test below."""
-    text = Path(__file__).read_text(encoding="utf-8")
-    assert [page for page in SESSIONS if f'"{page}"' not in text] == []
+    """A page in the table is the page of a test here; the README has a name."""
+    text = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    assert [page for page in SESSIONS if f'"{page}"' not in text and page != README] == []
 
 
 def test_the_tutorial(tmp_path: Path) -> None:

@@ -378,7 +378,7 @@ def test_worlds_are_chosen_from_a_list(client: Client, visit: Visiting, site: Se
     page.see("#lanes .row", "a red kite")
     page.tab.select_option("#world", other.world)
     page.see("#lanes .row", "a blue kite")
-    assert page.tab.locator("#lanes .row", has_text="a red kite").count() == 0
+    expect(page.tab.locator("#lanes .row", has_text="a red kite")).to_have_count(0)
     assert f"world={other.world}" in page.tab.url
     assert client.key not in page.tab.content()
     page.tab.reload()
