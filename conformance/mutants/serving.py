@@ -12,6 +12,8 @@ from conformance.connections import Connections, Content, NoAnswer, RawAnswer, c
 from conformance.mutants.proxy import Proxy
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from conformance.mutants.values import Mutant
     from openapi.document import Document
 
@@ -90,15 +92,18 @@ async def in_process(mutant: Mutant, upstream: str, document: Document, origin: 
             yield transport
 
 
-def serve(mutant: Mutant, upstream: str, document: Document, host: str, port: int) -> None:
-    """Serves a mutant until it is interrupted."""
+def serve(mutant: Mutant, upstream: str, document: Document, door: socket) -> None:
+    """Serves a mutant until it is interrupted.
+
+    Args:
+        door: listens already, so that nobody who was told of it comes too early.
+    """
     import uvicorn
 
     async def run() -> None:
         async with connected() as network:
             proxy: Any = Proxy(mutant, upstream, document, network)  # uvicorn has names of its own for the same types
-            await uvicorn.Server(
-                uvicorn.Config(proxy, host=host, port=port, log_level="warning", lifespan="off")
-            ).serve()
+            config = uvicorn.Config(proxy, log_level="warning", lifespan="off")
+            await uvicorn.Server(config).serve(sockets=[door])
 
     asyncio.run(run())

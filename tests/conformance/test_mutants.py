@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -258,3 +259,13 @@ def test_mutants_are_listed_and_asked_for_by_name() -> None:
     assert all(name in listed.output for name in CATALOGUE)
     assert CliRunner().invoke(mutant_command, ["nobody", "--upstream", "http://x"]).exit_code == 2
     assert CliRunner().invoke(mutant_command, []).exit_code == 2
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        words = ["files-change", "--upstream", "http://127.0.0.1:1", "--port", str(port)]
+        result = CliRunner().invoke(mutant_command, words)
+    assert result.exit_code == 1
+    assert f"cannot listen on 127.0.0.1, port {port}" in result.output
+    assert "Ready" not in result.output
