@@ -239,8 +239,8 @@ def test_another_name_in_a_handshake_is_refused_and_counted() -> None:
         assert dict(stage.proxy.refused) == {"other.example.test:443": 1}
 
 
-def test_options_that_node_has_already_are_kept() -> None:
-    certificates = (Path("a.pem"), Path("b.pem"))
+def test_options_that_node_has_already_are_kept(tmp_path: Path) -> None:
+    certificates = (tmp_path / "a.pem", tmp_path / "b.pem")
     found = proxy_variables("http://127.0.0.1:1", 2, *certificates, {"NODE_OPTIONS": "--no-warnings"})
     assert re.fullmatch(r'--no-warnings --require "[^"]+node_direct\.cjs"', found["NODE_OPTIONS"])
 
