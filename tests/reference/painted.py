@@ -1,7 +1,7 @@
 """The reference server with a Pillow painter for its engine: a second correct server for the kill matrix.
 
-`python -m tests.reference.painted [FLAGS OF SERVE]`. Everything but the drawing is the real thing; tasks and pictures
-lie in a folder that goes with the process.
+`python -m tests.reference.painted [FLAGS OF SERVE]`. Everything but the drawing is the real thing; a step takes long
+enough for progress to be seen. Tasks and pictures lie in a folder that goes with the process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def serve(flags: list[str]) -> None:
         _fill(shelf.folder / Kind.CHECKPOINT)
         keys = [word for key in KEYS for word in ("--api-key", key)]
         own = ["--port", "0", "--models", str(shelf.folder), "--data", str(folder / "data"), "--test-clock"]
-        engine = ["--engine", "tests.reference.fakes:painter", "--allow-private-webhooks"]
+        engine = ["--engine", "tests.reference.fakes:patient_painter", "--allow-private-webhooks"]
         main(["serve", *own, *engine, *keys, *flags])
 
 
