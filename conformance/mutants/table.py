@@ -10,6 +10,7 @@ from typing import Any
 from conformance.mutants.judging import Bench, Ruling
 from conformance.mutants.sites import Site, site_at
 from conformance.mutants.untested import REASONS
+from conformance.mutants.upstreams import DEFAULT
 from conformance.mutants.values import Mutant
 
 SCOPES = {
@@ -206,7 +207,7 @@ def in_readme(text: str, summary: Summary) -> str:
 def markdown(summary: Summary, catalogue: Mapping[str, Mutant]) -> str:
     """The page."""
     lines = [
-        "# Mutants",
+        "# Mutants" if summary.command == DEFAULT else "# Mutants in front of another server",
         "",
         "A mutant is a correct server with exactly one defect: a proxy in front of a server that keeps the contract,",
         "which changes one thing on the way. The suite is run against each; it must find the requirement that the",
